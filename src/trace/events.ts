@@ -3,7 +3,7 @@
  *
  * A row of a trace is (time in ns, CPU it happened on, kind, task it is about, arguments). The arguments are numbers, in
  * the order given here; what is not a number (a comm, a mask, the text of a marker) is an index into a table of the trace
- * (`tables.ts`). The names of kinds and arguments are those of the tracepoints (spec 09 §3) and of the kernel lab's
+ * (`sink.ts`). The names of kinds and arguments are those of the tracepoints (spec 09 §3) and of the kernel lab's
  * probes, so that a writer for `trace-cmd report` is a matter of layout.
  *
  * Tasks are referred to by trace task id, an index into `TraceTables.tasks`; `IDLE_TASK` (-1) is the idle task of the
@@ -12,6 +12,13 @@
 
 /** The idle task of whichever CPU the row is about. */
 export const IDLE_TASK = -1;
+
+/**
+ * The value of an argument that its source does not tell: a recording of an older kernel, a simulated trace of something
+ * not modelled. Counts, times and CPUs are never negative, so it cannot be mistaken for an observation; the few
+ * arguments that may be negative say how to tell.
+ */
+export const NOT_OBSERVED = -1;
 
 /** How an argument is to be read and printed. */
 export type ArgType =
@@ -43,6 +50,7 @@ export const Ev = {
   SCHED_PROCESS_FORK: 5,
   SCHED_PROCESS_EXEC: 6,
   SCHED_PROCESS_EXIT: 7,
+  /** vruntime is signed; newer kernels (6.12) do not tell it. */
   SCHED_STAT_RUNTIME: 8,
   SCHED_STAT_WAIT: 9,
   SCHED_STAT_SLEEP: 10,
@@ -76,6 +84,7 @@ export const Ev = {
   SELECT_RET: 35,
   IDLEST: 36,
   IDLEST_RET: 37,
+  /** vr, dl and lag are signed; dl, lag and slice are observed iff slice is (EEVDF only). */
   PELT_SE: 38,
   PELT_CFS: 39,
   PELT_BLOCKED: 40,
@@ -87,6 +96,8 @@ export const Ev = {
   AFFINITY: 43,
   /** The task finished `units` of its work; latencyNs is -1 where the unit has no latency. Simulated traces only. */
   WORK: 44,
+  /** The recorder lost `count` events of this CPU before this moment (NOT_OBSERVED: it does not know how many). */
+  LOST_EVENTS: 45,
 } as const;
 export type EventKind = (typeof Ev)[keyof typeof Ev];
 
@@ -380,6 +391,9 @@ export const EVENTS: readonly EventSpec[] = [
       ['la', 'int'],
       ['ra', 'int'],
       ['ua', 'int'],
+      ['dl', 'ns'],
+      ['lag', 'ns'],
+      ['slice', 'ns'],
     ],
   },
   {
@@ -433,7 +447,11 @@ export const EVENTS: readonly EventSpec[] = [
       ['latency', 'ns'],
     ],
   },
+  { name: 'lost_events', task: null, args: [['count', 'int']] },
 ];
+
+/** Number of arguments of each kind. */
+export const EVENT_ARITY: Uint8Array = Uint8Array.from(EVENTS, (e) => e.args.length);
 
 /** The most arguments any kind has. */
 export const MAX_EVENT_ARGS = EVENTS.reduce((most, e) => Math.max(most, e.args.length), 0);

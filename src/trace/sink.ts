@@ -32,6 +32,8 @@ export interface TraceTables {
   readonly strings: readonly string[];
   /** CPU lists, ascending. */
   readonly masks: readonly (readonly number[])[];
+  /** Task that each CPU is running when the trace begins, complete at `begin`; absent: every CPU is idle. */
+  readonly initialCurrent?: readonly number[];
 }
 
 export interface TraceSink {
