@@ -97,6 +97,8 @@ export interface DomainTree {
   readonly ofCpu: readonly Int32Array[];
   /** Number of sched_domain_shared objects. */
   readonly nrShared: number;
+  /** The CPUs the domains were built over: online and not isolated (the span of the root domain). */
+  readonly map: CpuMask;
 
   // Cached pointers of each CPU, as domain ids or -1. @spec 04 §5
   readonly sdLlc: Int32Array;
