@@ -21,7 +21,7 @@ type KindInput = Partial<TaskKind> & Pick<TaskKind, 'name' | 'program'>;
 export class WorkloadBuilder {
   readonly #name: string;
   #kinds: TaskKind[] = [];
-  #semaphores: { name: string; initial: number }[] = [];
+  #semaphores: { name: string; initial: number; newestFirst?: boolean }[] = [];
   #channels: { name: string; capacity: number; sync: boolean }[] = [];
   #mutexes: { name: string; priorityInheritance: boolean }[] = [];
   #conditions: { name: string }[] = [];
@@ -30,10 +30,11 @@ export class WorkloadBuilder {
   #timers: { name: string }[] = [];
   #groups: GroupSpec[] = [];
   durationNs: number | null = null;
+  endNs: number | null = null;
   warmupNs = 0;
   seeding: Workload['seeding'] = 'streams';
   unit = 'loops';
-  /** Raised by whoever knows better than the count of forks in the programs. */
+  /** Said by whoever knows better than the count of forks in the programs (tasks that come and go); 0: that count. */
   maxTasks = 0;
 
   constructor(name: string) {
@@ -57,8 +58,8 @@ export class WorkloadBuilder {
     this.#kinds[0] = kindDefaults({ name: '', comm: 'main', ...input, program });
   }
 
-  semaphore(name: string, initial = 0): number {
-    return this.#semaphores.push({ name, initial }) - 1;
+  semaphore(name: string, initial = 0, newestFirst = false): number {
+    return this.#semaphores.push(newestFirst ? { name, initial, newestFirst } : { name, initial }) - 1;
   }
 
   channel(name: string, capacity: number, sync = true): number {
@@ -112,9 +113,10 @@ export class WorkloadBuilder {
       timers: this.#timers,
       groups: this.#groups,
       durationNs: this.durationNs,
+      endNs: this.endNs,
       warmupNs: this.warmupNs,
       seeding: this.seeding,
-      maxTasks: Math.max(this.maxTasks, countTasks(this.#kinds)),
+      maxTasks: this.maxTasks > 0 ? this.maxTasks : countTasks(this.#kinds),
       unit: this.unit,
     };
     checkWorkload(workload);
@@ -137,28 +139,44 @@ function kindDefaults(input: KindInput): TaskKind {
   };
 }
 
-/** Tasks started by fork instructions outside endless loops, each counted as often as its loops repeat it. */
+/** Tasks started by fork instructions, each counted as often as its loops repeat it, endless ones once. */
 function countTasks(kinds: readonly TaskKind[]): number {
-  const memo = new Map<number, number>();
-  const visit = (kind: number): number => {
-    const known = memo.get(kind);
-    if (known !== undefined) return known;
-    memo.set(kind, 1);
-    let n = 1;
-    const stack = [1];
-    for (const i of kinds[kind]!.program) {
-      if (i.op === 'loop') stack.push(stack.at(-1)! * Math.max(1, i.count));
-      else if (i.op === 'end' && stack.length > 1) stack.pop();
-      else if (i.op === 'fork' && kinds[i.kind] !== undefined) n += i.count * stack.at(-1)! * visit(i.kind);
+  const forks = kinds.map((kind) => forksOf(kind.program).filter((f) => kinds[f.kind] !== undefined));
+  const total = new Float64Array(kinds.length);
+  const entered = new Uint8Array(kinds.length);
+  // A stack of our own, not the language's: a file may make a chain of forks as long as it likes.
+  const stack = [0];
+  while (stack.length > 0) {
+    const kind = stack.at(-1)!;
+    if (entered[kind] === 0) {
+      entered[kind] = 1;
+      for (const f of forks[kind]!) if (entered[f.kind] === 0) stack.push(f.kind);
+      continue;
     }
-    memo.set(kind, Math.min(n, MAX_TABLE));
-    return memo.get(kind)!;
-  };
-  return visit(0);
+    stack.pop();
+    if (total[kind]! > 0) continue;
+    let n = 1;
+    for (const f of forks[kind]!) n += f.count * Math.max(1, total[f.kind]!);
+    total[kind] = Math.min(n, 2 * MAX_TABLE);
+  }
+  return total[0]!;
+}
+
+/** The fork instructions of a program with their counts, multiplied by the loops around them. */
+function forksOf(program: readonly Instruction[]): { kind: number; count: number }[] {
+  const forks: { kind: number; count: number }[] = [];
+  const times = [1];
+  for (const i of program) {
+    if (i.op === 'loop') times.push(times.at(-1)! * Math.max(1, i.count));
+    else if (i.op === 'end' && times.length > 1) times.pop();
+    else if (i.op === 'fork') forks.push({ kind: i.kind, count: i.count * times.at(-1)! });
+  }
+  return forks;
 }
 
 /** Throws `UserError` (code `workload`) for a structure that the simulator could not run. */
 export function checkWorkload(w: Workload): void {
+  if (w.maxTasks > MAX_TABLE) throw new UserError('limit', `workload "${w.name}" starts more than ${MAX_TABLE} tasks`);
   w.kinds.forEach((kind, k) => {
     const fail = (what: string): never => {
       throw new UserError('workload', `workload "${w.name}", task "${kind.name || kind.comm}": ${what}`);
@@ -168,7 +186,7 @@ export function checkWorkload(w: Workload): void {
     const rt = kind.policy === 'fifo' || kind.policy === 'rr';
     if (rt && !(kind.priority >= 1 && kind.priority <= 99))
       fail(`${kind.policy} priority ${kind.priority} is not within 1..99`);
-    if (kind.cpus !== null && kind.cpus.length === 0) fail('is allowed on no CPU');
+    if (kind.cpus !== null) checkCpus(kind.cpus, fail);
     if (kind.group >= w.groups.length) fail(`control group ${kind.group} does not exist`);
     checkProgram(w, kind.program, fail);
     if (k === 0 && kind.program.length === 0) fail('the main task has no program');
@@ -264,10 +282,18 @@ function checkProgram(w: Workload, program: readonly Instruction[], fail: (what:
       case 'fork':
         if (i.kind < 1 || i.kind >= w.kinds.length) fail(`forks kind ${i.kind}, which does not exist`);
         if (!Number.isInteger(i.count) || i.count < 0 || i.count > MAX_TABLE) fail(`forks ${i.count} tasks at once`);
+        if (i.firstIndex !== undefined && !(Number.isInteger(i.firstIndex) && i.firstIndex >= 0))
+          fail(`forks tasks from index ${i.firstIndex}`);
         break;
       case 'setAffinity':
-        if (i.cpus !== null && i.cpus.length === 0) fail('sets an affinity of no CPU');
+        if (i.cpus !== null) checkCpus(i.cpus, fail);
         break;
+      case 'setPolicy': {
+        const rt = i.policy === 'fifo' || i.policy === 'rr';
+        if (rt && !(i.priority >= 1 && i.priority <= 99)) fail(`priority ${i.priority} is not within 1..99`);
+        if (i.sliceNs !== undefined) ns(i.sliceNs, 'slice');
+        break;
+      }
       case 'setNice':
         if (i.nice < -20 || i.nice > 19) fail(`nice ${i.nice} is not within -20..19`);
         break;
@@ -277,6 +303,8 @@ function checkProgram(w: Workload, program: readonly Instruction[], fail: (what:
       case 'loop':
         if (++depth > MAX_LOOP_DEPTH) fail(`loops are nested deeper than ${MAX_LOOP_DEPTH}`);
         if (!Number.isInteger(i.count) || i.count < 0) fail(`a loop of ${i.count} times`);
+        if (i.count === 0 && !loopTakesTime(program, at))
+          fail('repeats for ever what takes no time (add a run or a sleep to the loop)');
         break;
       case 'end':
         if (--depth < 0) fail(`instruction ${at + 1} ends a loop that was never begun`);
@@ -286,4 +314,60 @@ function checkProgram(w: Workload, program: readonly Instruction[], fail: (what:
     }
   }
   if (depth !== 0) fail('a loop is not ended');
+}
+
+function checkCpus(cpus: readonly number[], fail: (what: string) => never): void {
+  if (cpus.length === 0) fail('is allowed on no CPU');
+  for (const cpu of cpus) if (!Number.isInteger(cpu) || cpu < 0) fail(`CPU ${cpu} is not a CPU number`);
+}
+
+/**
+ * May one pass through the loop that begins at `at` take any time, or sleep? A loop for ever that cannot would hold the
+ * simulated clock still for ever.
+ */
+function loopTakesTime(program: readonly Instruction[], at: number): boolean {
+  let depth = 0;
+  for (let pc = at; pc < program.length; pc++) {
+    const i = program[pc]!;
+    switch (i.op) {
+      case 'loop':
+        depth++;
+        break;
+      case 'end':
+        if (--depth === 0) return false;
+        break;
+      case 'run':
+        if (!isZero(i.work)) return true;
+        break;
+      case 'sleep':
+        if (!isZero(i.time)) return true;
+        break;
+      case 'runtime':
+        if (i.ns > 0) return true;
+        break;
+      case 'timer':
+        if (i.periodNs > 0) return true;
+        break;
+      case 'hog':
+      case 'period':
+      case 'wait':
+      case 'spinWait':
+      case 'send':
+      case 'receive':
+      case 'condWait':
+      case 'barrier':
+      case 'suspend':
+      case 'waitChildren':
+      case 'stop':
+      case 'exit':
+        return true;
+      default:
+        break;
+    }
+  }
+  return true;
+}
+
+function isZero(d: Duration): boolean {
+  return d.kind === 'fixed' && d.ns === 0;
 }

@@ -61,6 +61,12 @@ export type Instruction =
   | { readonly op: 'receive'; readonly channel: Ref; readonly work: Duration }
   | { readonly op: 'lock'; readonly mutex: Ref }
   | { readonly op: 'unlock'; readonly mutex: Ref }
+  /**
+   * Take the spinlock of the CPU the task is on now, burning CPU time until it is free. The task remembers which one it
+   * took, for `unlockCpu`, wherever it is moved meanwhile. @spec 25 §3
+   */
+  | { readonly op: 'lockCpu' }
+  | { readonly op: 'unlockCpu' }
   /** Release the mutex, sleep until signalled, take it again. */
   | { readonly op: 'condWait'; readonly condition: Ref; readonly mutex: Ref }
   | { readonly op: 'signal'; readonly condition: Ref }
@@ -70,17 +76,22 @@ export type Instruction =
   /** Sleep until somebody resumes the name; a resume that finds nobody is lost. */
   | { readonly op: 'suspend'; readonly suspension: Ref }
   | { readonly op: 'resume'; readonly suspension: Ref }
-  /** Start `count` tasks of a kind, one after the other. Their indices continue from those already started. */
-  | { readonly op: 'fork'; readonly kind: number; readonly count: number }
+  /**
+   * Start `count` tasks of a kind, one after the other. Their indices continue from those already started, or count from
+   * `firstIndex` each time (as labgen's fork action does).
+   */
+  | { readonly op: 'fork'; readonly kind: number; readonly count: number; readonly firstIndex?: number }
   /** Sleep until all tasks forked by this one have exited. */
   | { readonly op: 'waitChildren' }
   /** execve: a chance to be placed anew; the comm may change. */
   | { readonly op: 'exec'; readonly comm?: string }
+  /** A new comm; `%d` is the task's index, as in `TaskKind.comm`. */
   | { readonly op: 'rename'; readonly comm: string }
   /** Affinity of the task itself, or of every living task of a kind; null: all CPUs. */
   | { readonly op: 'setAffinity'; readonly of: 'self' | number; readonly cpus: readonly number[] | null }
   | { readonly op: 'setNice'; readonly of: 'self' | number; readonly nice: number }
-  | { readonly op: 'setPolicy'; readonly policy: SchedPolicy; readonly priority: number }
+  /** `sliceNs`: a custom slice of a fair task, for schedulers that have them (6.12 and later); absent: the base slice. */
+  | { readonly op: 'setPolicy'; readonly policy: SchedPolicy; readonly priority: number; readonly sliceNs?: number }
   /** Join a cgroup (index into `cgroups`), or the root group (-1). */
   | { readonly op: 'setGroup'; readonly group: number }
   | { readonly op: 'yield' }
@@ -89,11 +100,11 @@ export type Instruction =
   | { readonly op: 'end' }
   /** Write to the trace's markers. */
   | { readonly op: 'mark'; readonly text: string }
-  /** Start the clock of a unit of work (a request). */
-  | { readonly op: 'unitBegin' }
+  /** Start the clock of a unit of work (a request): now, or with `sinceWake` when the task was last woken. */
+  | { readonly op: 'unitBegin'; readonly sinceWake?: boolean }
   /** `units` of work are done; with `timed`, the time since `unitBegin` is their latency. */
   | { readonly op: 'unitDone'; readonly units: number; readonly timed: boolean }
-  /** The whole workload ends now (a controller's last act). */
+  /** The whole workload ends now, every task that is left is killed (a controller's last act). */
   | { readonly op: 'stop' }
   | { readonly op: 'exit' };
 
@@ -119,6 +130,10 @@ export interface TaskKind {
   readonly kthread: boolean;
   /** Threads of one process share an address space (cheaper switches): equal numbers, -1 for own. */
   readonly process: number;
+  /** Born with the policy, priority, nice value and control group of its parent, whatever the fields above say. */
+  readonly inherits?: boolean;
+  /** What `inherits` inherits from a task of this kind is policy other, nice 0 (SCHED_RESET_ON_FORK). */
+  readonly resetOnFork?: boolean;
   readonly program: readonly Instruction[];
 }
 
@@ -141,8 +156,11 @@ export interface Workload {
   readonly name: string;
   /** Kind 0 is the main task, started when the simulation starts. */
   readonly kinds: readonly TaskKind[];
-  /** Initial number of tokens of each semaphore. */
-  readonly semaphores: readonly { readonly name: string; readonly initial: number }[];
+  /**
+   * Initial number of tokens of each semaphore, and whether the tasks waiting for one are woken newest first (as pollers
+   * of one file are) instead of oldest first.
+   */
+  readonly semaphores: readonly { readonly name: string; readonly initial: number; readonly newestFirst?: boolean }[];
   /** Messages a channel holds before senders sleep; sending to an empty one wakes its receiver with `sync`. */
   readonly channels: readonly { readonly name: string; readonly capacity: number; readonly sync: boolean }[];
   readonly mutexes: readonly { readonly name: string; readonly priorityInheritance: boolean }[];
@@ -153,6 +171,12 @@ export interface Workload {
   readonly groups: readonly GroupSpec[];
   /** Simulated time to stop at, unless told otherwise; null: when every task of the workload has exited. */
   readonly durationNs: number | null;
+  /**
+   * Tasks of named kinds end at the workload's time zero + this: the run, hog, sleep, sleepUntil or period they are in is
+   * cut short there and they exit; one that waits for somebody goes on waiting. Absent or null: no such end, and a hog
+   * runs until `durationNs`.
+   */
+  readonly endNs?: number | null;
   /** Figures and checks begin here at the earliest (a warm-up); 0 for none. */
   readonly warmupNs: number;
   /**
