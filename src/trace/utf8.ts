@@ -1,0 +1,60 @@
+/**
+ * UTF-8 for names and markers. The isomorphic rooms have neither Node nor DOM types, so no TextDecoder; and names in traces
+ * are what a program called itself, so invalid bytes are expected: each becomes U+FFFD.
+ */
+
+export function decodeUtf8(bytes: Uint8Array, from = 0, to = bytes.length): string {
+  let text = '';
+  for (let i = from; i < to; ) {
+    const first = bytes[i]!;
+    if (first < 0x80) {
+      text += String.fromCharCode(first);
+      i++;
+      continue;
+    }
+    const extra =
+      first >= 0xc2 && first < 0xe0 ? 1 : first >= 0xe0 && first < 0xf0 ? 2 : first >= 0xf0 && first < 0xf5 ? 3 : 0;
+    let code = first & (0x3f >> extra);
+    let n = 0;
+    while (n < extra && i + n + 1 < to && (bytes[i + n + 1]! & 0xc0) === 0x80)
+      code = (code << 6) | (bytes[i + ++n]! & 0x3f);
+    const valid = extra > 0 && n === extra && code >= SHORTEST[extra]! && code < 0x110000 && (code & ~0x7ff) !== 0xd800;
+    text += valid ? String.fromCodePoint(code) : '\ufffd';
+    i += valid ? n + 1 : 1;
+  }
+  return text;
+}
+
+/** The lowest code that takes so many continuation bytes. */
+const SHORTEST = [0, 0x80, 0x800, 0x10000];
+
+/** Lone surrogates become U+FFFD. */
+export function encodeUtf8(text: string): Uint8Array {
+  const out: number[] = [];
+  for (const character of text) {
+    let code = character.codePointAt(0)!;
+    if ((code & ~0x7ff) === 0xd800) code = 0xfffd;
+    if (code < 0x80) out.push(code);
+    else if (code < 0x800) out.push(0xc0 | (code >> 6), 0x80 | (code & 0x3f));
+    else if (code < 0x10000) out.push(0xe0 | (code >> 12), 0x80 | ((code >> 6) & 0x3f), 0x80 | (code & 0x3f));
+    else {
+      out.push(0xf0 | (code >> 18), 0x80 | ((code >> 12) & 0x3f));
+      out.push(0x80 | ((code >> 6) & 0x3f), 0x80 | (code & 0x3f));
+    }
+  }
+  return Uint8Array.from(out);
+}
+
+/** The longest beginning of `text` whose UTF-8 has at most `limit` bytes; characters are not cut. */
+export function truncateUtf8(text: string, limit: number): string {
+  if (text.length * 3 <= limit) return text;
+  let bytes = 0;
+  let length = 0;
+  for (const character of text) {
+    const code = character.codePointAt(0)!;
+    bytes += code < 0x80 ? 1 : code < 0x800 ? 2 : code < 0x10000 ? 3 : 4;
+    if (bytes > limit) break;
+    length += character.length;
+  }
+  return text.slice(0, length);
+}
