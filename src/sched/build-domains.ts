@@ -27,7 +27,10 @@ export interface BuildOptions {
   readonly relaxDomainLevel?: number;
   /** NUMA levels farther than this get no exec, fork and wake-affine balancing; default 30. @spec 04 §2 */
   readonly nodeReclaimDistance?: number;
-  /** Fault: overlapping groups are built once, as the first CPU of the span sees them. @spec 23 §2.2 */
+  /**
+   * Fault: overlapping groups are built once, as the first CPU of the span sees them, for all its CPUs. Where distances
+   * are very uneven such groups can miss CPUs of the span, but never the owner. @spec 23 §2.2
+   */
   readonly groupsFromCpu0?: boolean;
   /** Fault: no domains across nodes. @spec 23 §2.4 */
   readonly dropNuma?: boolean;
