@@ -31,6 +31,7 @@ const OPEN = 40;
 const CLOSE = 41;
 const MINUS = 45;
 const COLON = 58;
+const SLASH = 47;
 const DIGIT_9 = 57;
 const UNKNOWN_STATE = -2;
 /** Argument of PELT_SE; `se` follows it. */
@@ -535,14 +536,18 @@ export class EventTextParser {
     return true;
   }
 
-  /** `filename=/bin/x pid=7 old_pid=7`; a file name may have anything in it. */
+  /** `filename=/bin/x pid=7 old_pid=7`: the task is called `x` from now on. A file name may have anything in it. */
   #exec(): boolean {
     const s = this.#s;
-    for (let at = s.end - PID.length; at > s.at; at--) {
+    const from = s.at;
+    for (let at = s.end - PID.length; at > from; at--) {
       if (!s.looksAt(PID, at)) continue;
       s.at = at + PID.length;
       const task = this.#tasks.task(s.decimal());
       if (s.failed || task === undefined) return false;
+      let base = at;
+      while (base > from && s.bytes[base - 1] !== SLASH) base--;
+      if (base > from) this.#observe(task, base, Math.min(at, base + MAX_COMM));
       this.task = task;
       return true;
     }

@@ -6,6 +6,7 @@ import fc from 'fast-check';
 import { buildTopology, type Topology } from '../../src/machine/topology.ts';
 import { type ArgType, EVENTS, Ev, type EventKind, IDLE_TASK, MAX_EVENT_ARGS } from '../../src/trace/events.ts';
 import type { TraceSink, TraceTables, TraceTask } from '../../src/trace/sink.ts';
+import { truncateUtf8 } from '../../src/trace/utf8.ts';
 
 export function flatMachine(nrCpus: number): Topology {
   return buildTopology({ name: `smp${nrCpus}`, cpus: Array.from({ length: nrCpus }, () => ({ llc: 0 })) });
@@ -80,8 +81,8 @@ const comm = fc.oneof(
   fc.string({ unit: fc.constantFrom(...'ab-:/[]=0 .'), minLength: 1, maxLength: 15 }),
 );
 
-/** Names as the kernel would keep them: 15 bytes at most, no blank at either end. */
-const cleanComm = comm.map((name) => [...name].slice(0, 8).join('').trim() || 'x');
+/** Names as the kernel keeps them: 15 bytes at most. */
+const kernelComm = comm.map((name) => truncateUtf8(name, 15));
 
 interface Step {
   readonly kind: EventKind;
@@ -112,7 +113,7 @@ export function arbitraryTrace(
   return fc
     .record({
       nrCpus: fc.integer({ min: 1, max: maxCpus }),
-      comms: fc.array(cleanComm, { minLength: 8, maxLength: 8 }),
+      comms: fc.array(kernelComm, { minLength: 8, maxLength: 8 }),
       firstPid: fc.integer({ min: 1, max: 4_000_000 }),
       startNs: fc.oneof(fc.constant(0), fc.nat(2_000_000_000), fc.integer({ min: 0, max: 10 ** 14 })),
       steps: fc.array(step, { maxLength: maxEvents }),
