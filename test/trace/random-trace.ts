@@ -1,6 +1,6 @@
 /**
- * Random traces that a kernel could have left: a CPU switches away only from what it runs, times never go back,
- * arguments are of the kinds that `EVENTS` says and refer to what the tables have.
+ * Random traces that a kernel could have left: a CPU switches away only from what it runs, what is forked does not run yet,
+ * times never go back, arguments are of the kinds that `EVENTS` says and refer to what the tables have.
  */
 import fc from 'fast-check';
 import { buildTopology, type Topology } from '../../src/machine/topology.ts';
@@ -142,6 +142,8 @@ export function arbitraryTrace(
           if (next === task) continue;
           args = [next, task === IDLE_TASK ? 0 : s.state, 120, 120];
           current[cpu] = next;
+        } else if (s.kind === Ev.SCHED_PROCESS_FORK) {
+          if (current.includes(s.other) || s.other === task) continue;
         } else if (s.kind === Ev.RENAME) args = [s.state % 3];
         else if (s.kind === Ev.PRINT) args = [3];
         timeNs += s.gapNs;
