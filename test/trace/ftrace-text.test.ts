@@ -140,7 +140,7 @@ function tellable(trace: PlainTrace): PlainTrace {
     const args = [...e.args];
     EVENTS[e.kind]!.args.forEach(([name], i) => {
       const value = Math.abs(args[i]!);
-      if (name === 'level' && e.kind !== Ev.LB_ENTER) args[i] = value % 6;
+      if (name === 'level') args[i] = value % 6;
       if (name === 'is_curr' || name === 'has_curr') args[i] = value % 2;
       if (name === 'se' || name === 'cfs') args[i] = value + 1;
       if (name === 'target_cpu' || name === 'vec' || name.startsWith('gmask')) args[i] = value;
