@@ -37,13 +37,13 @@ export function degenerateChain(lowest: DomainDraft): DomainDraft | undefined {
   return next;
 }
 
-export function isDegenerate(sd: DomainDraft): boolean {
+function isDegenerate(sd: DomainDraft): boolean {
   if (sd.span.weight === 1) return true;
   const balances = (sd.flags & NEEDS_GROUPS) !== 0 && sd.ring.length > 1;
   return !balances && !(sd.flags & SD.WAKE_AFFINE);
 }
 
-export function isParentDegenerate(sd: DomainDraft, parent: DomainDraft): boolean {
+function isParentDegenerate(sd: DomainDraft, parent: DomainDraft): boolean {
   if (isDegenerate(parent)) return true;
   if (sd.span !== parent.span) return false;
   const flags = parent.ring.length === 1 ? parent.flags & ~NEEDS_GROUPS : parent.flags;

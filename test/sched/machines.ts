@@ -1,5 +1,5 @@
 /** Machines for tests of domains, described by counts, and a dump of domains short enough to read in a literal. */
-import { formatCpuList } from '../../src/machine/cpumask.ts';
+import { formatCpuList, maskCpus } from '../../src/machine/cpumask.ts';
 import {
   buildTopology,
   type CpuDescription,
@@ -74,4 +74,28 @@ export function ringOf(tree: DomainTree, sd: SchedDomain): string[] {
 export function distances(n: number, near: (i: number, j: number) => boolean, one = 20, two = 30): number[][] {
   const row = (i: number) => Array.from({ length: n }, (_, j) => (i === j ? 10 : near(i, j) || near(j, i) ? one : two));
   return Array.from({ length: n }, (_, i) => row(i));
+}
+
+/** One letter a flag, in bit order. */
+const FLAG_LETTERS = 'NEFBWaACLSPpOU';
+
+/**
+ * One CPU's domains, a line each: name, span, flags, intervals in ms, imbalance_pct, cache_nice_tries, imb_numa_nr, then
+ * the groups in ring order as `CPUs:capacity`, with `/CPUs` that balance for it where these are not all, and `!flags` of
+ * the group.
+ */
+export function dumpOf(tree: DomainTree, cpu: number): string {
+  const letters = (flags: number) => [...FLAG_LETTERS].filter((_, bit) => flags & (1 << bit)).join('');
+  const lines = domainsOf(tree, cpu).map((sd) => {
+    const groups = Array.from(sd.ring, (_, i) => {
+      const group = tree.groups[sd.ring[(sd.ringStart + i) % sd.ring.length]!]!;
+      const balance = maskCpus(group.balanceMask);
+      const by = balance.length < group.cpus.length ? `/${formatCpuList(balance)}` : '';
+      const flags = group.flags === 0 ? '' : `!${letters(group.flags)}`;
+      return `${formatCpuList([...group.cpus])}:${tree.capacities[group.sgc]!.capacity}${by}${flags}`;
+    });
+    const figures = `${sd.minInterval}..${sd.maxInterval} ${sd.imbalancePct} ${sd.cacheNiceTries} ${sd.imbNumaNr}`;
+    return `${sd.name} ${formatCpuList([...sd.cpus])} ${letters(sd.flags)} ${figures} | ${groups.join(' ')}`;
+  });
+  return lines.join('\n');
 }
