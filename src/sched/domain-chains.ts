@@ -14,7 +14,7 @@ import { UserError } from '../base/errors.ts';
 import { formatCpuList, maskAnd, maskOr, maskWeight } from '../machine/cpumask.ts';
 import type { Topology } from '../machine/topology.ts';
 import type { DomainDraft, DraftTable, GroupDraft } from './domain-draft.ts';
-import { SD } from './domains.ts';
+import { Level, SD } from './domains.ts';
 import type { Span, SpanTable } from './span-table.ts';
 import type { TopologyLevel } from './topology-levels.ts';
 
@@ -148,7 +148,9 @@ function checkDisjoint(t: Topology, drafts: readonly (DomainDraft | undefined)[]
         `machine "${t.name}": the ${draft.level.name} masks of CPUs ${draft.cpu} and ${cpu} overlap in part ` +
           `(${list(draft.span)} and ${list(other.span)})`,
         {},
-        'cores, clusters, caches and nodes must lie within each other',
+        draft.level.level === Level.NODE
+          ? 'no two nodes may be as near to each other as a node is to itself'
+          : 'cores, clusters, caches and nodes must lie within each other',
       );
     }
   }

@@ -372,6 +372,11 @@ test('masks that overlap in part are refused, naming the CPUs', () => {
   );
 });
 
+test('nodes at local distance to each other are refused where they do not form one', () => {
+  const t = grid({ packages: 3, coresPerLlc: 1, distance: distances(3, (i, j) => j === i + 1, 10, 20) });
+  assert.throws(() => buildDomains(t), /NODE masks of CPUs 0 and 1 overlap in part .*as a node is to itself/);
+});
+
 test('four thousand CPUs in one LLC take well under a second and one group a CPU', () => {
   const t = grid({ coresPerLlc: 4096 });
   const start = process.hrtime.bigint();
