@@ -53,6 +53,11 @@ export class WorkloadBuilder {
     this.#kinds[kind] = { ...this.#kinds[kind]!, program };
   }
 
+  /** Says how many bytes a kind touches again and again. */
+  workingSet(kind: number, bytes: number): void {
+    this.#kinds[kind] = { ...this.#kinds[kind]!, workingSetBytes: bytes };
+  }
+
   /** Sets the main task: its program and whatever else of it is not the default. */
   main(program: readonly Instruction[], input: Partial<TaskKind> = {}): void {
     this.#kinds[0] = kindDefaults({ name: '', comm: 'main', ...input, program });
@@ -62,8 +67,24 @@ export class WorkloadBuilder {
     return this.#semaphores.push(newestFirst ? { name, initial, newestFirst } : { name, initial }) - 1;
   }
 
+  /** A semaphore for each of `count` instances or pairs; the first one's index. */
+  semaphores(name: string, count: number): number {
+    const first = this.#semaphores.length;
+    const semaphore = { name, initial: 0 };
+    for (let i = 0; i < count; i++) this.#semaphores.push(semaphore);
+    return first;
+  }
+
   channel(name: string, capacity: number, sync = true): number {
-    return this.#channels.push({ name, capacity, sync }) - 1;
+    return this.channels(name, 1, capacity, sync);
+  }
+
+  /** A channel for each of `count` instances; the first one's index. */
+  channels(name: string, count: number, capacity: number, sync = true): number {
+    const first = this.#channels.length;
+    const channel = { name, capacity, sync };
+    for (let i = 0; i < count; i++) this.#channels.push(channel);
+    return first;
   }
 
   mutex(name: string, priorityInheritance = false): number {
@@ -83,7 +104,15 @@ export class WorkloadBuilder {
   }
 
   timer(name: string): number {
-    return this.#timers.push({ name }) - 1;
+    return this.timers(name, 1);
+  }
+
+  /** A timer for each of `count` instances; the first one's index. */
+  timers(name: string, count: number): number {
+    const first = this.#timers.length;
+    const timer = { name };
+    for (let i = 0; i < count; i++) this.#timers.push(timer);
+    return first;
   }
 
   group(input: Partial<GroupSpec> & Pick<GroupSpec, 'path'>): number {
@@ -303,8 +332,6 @@ function checkProgram(w: Workload, program: readonly Instruction[], fail: (what:
       case 'loop':
         if (++depth > MAX_LOOP_DEPTH) fail(`loops are nested deeper than ${MAX_LOOP_DEPTH}`);
         if (!Number.isInteger(i.count) || i.count < 0) fail(`a loop of ${i.count} times`);
-        if (i.count === 0 && !loopTakesTime(program, at))
-          fail('repeats for ever what takes no time (add a run or a sleep to the loop)');
         break;
       case 'end':
         if (--depth < 0) fail(`instruction ${at + 1} ends a loop that was never begun`);
@@ -314,6 +341,7 @@ function checkProgram(w: Workload, program: readonly Instruction[], fail: (what:
     }
   }
   if (depth !== 0) fail('a loop is not ended');
+  if (stuckLoop(program) >= 0) fail('repeats for ever what takes no time (add a run or a sleep to the loop)');
 }
 
 function checkCpus(cpus: readonly number[], fail: (what: string) => never): void {
@@ -322,50 +350,50 @@ function checkCpus(cpus: readonly number[], fail: (what: string) => never): void
 }
 
 /**
- * May one pass through the loop that begins at `at` take any time, or sleep? A loop for ever that cannot would hold the
- * simulated clock still for ever.
+ * The first loop for ever of a program that can take no time in a pass, or -1: such a loop would hold the simulated clock
+ * still. (It still can if what it waits for is always there already: the interpreter has a limit for that.)
  */
-function loopTakesTime(program: readonly Instruction[], at: number): boolean {
-  let depth = 0;
-  for (let pc = at; pc < program.length; pc++) {
-    const i = program[pc]!;
-    switch (i.op) {
-      case 'loop':
-        depth++;
-        break;
-      case 'end':
-        if (--depth === 0) return false;
-        break;
-      case 'run':
-        if (!isZero(i.work)) return true;
-        break;
-      case 'sleep':
-        if (!isZero(i.time)) return true;
-        break;
-      case 'runtime':
-        if (i.ns > 0) return true;
-        break;
-      case 'timer':
-        if (i.periodNs > 0) return true;
-        break;
-      case 'hog':
-      case 'period':
-      case 'wait':
-      case 'spinWait':
-      case 'send':
-      case 'receive':
-      case 'condWait':
-      case 'barrier':
-      case 'suspend':
-      case 'waitChildren':
-      case 'stop':
-      case 'exit':
-        return true;
-      default:
-        break;
-    }
+export function stuckLoop(program: readonly Instruction[]): number {
+  // Endless loops that are open, each with whether its pass may take time; a finite loop belongs to the one around it.
+  const open: { at: number; endless: boolean; takesTime: boolean }[] = [];
+  for (const [at, i] of program.entries()) {
+    if (i.op === 'loop') open.push({ at, endless: i.count === 0, takesTime: false });
+    else if (i.op === 'end') {
+      const ended = open.pop();
+      if (ended === undefined) return -1;
+      if (ended.endless && !ended.takesTime) return ended.at;
+      if (ended.takesTime && open.length > 0) open.at(-1)!.takesTime = true;
+    } else if (open.length > 0 && mayTakeTime(i)) open.at(-1)!.takesTime = true;
   }
-  return true;
+  return -1;
+}
+
+function mayTakeTime(i: Instruction): boolean {
+  switch (i.op) {
+    case 'run':
+      return !isZero(i.work);
+    case 'sleep':
+      return !isZero(i.time);
+    case 'runtime':
+      return i.ns > 0;
+    case 'timer':
+      return i.periodNs > 0;
+    case 'hog':
+    case 'period':
+    case 'wait':
+    case 'spinWait':
+    case 'send':
+    case 'receive':
+    case 'condWait':
+    case 'barrier':
+    case 'suspend':
+    case 'waitChildren':
+    case 'stop':
+    case 'exit':
+      return true;
+    default:
+      return false;
+  }
 }
 
 function isZero(d: Duration): boolean {

@@ -100,7 +100,10 @@ export type Instruction =
   | { readonly op: 'end' }
   /** Write to the trace's markers. */
   | { readonly op: 'mark'; readonly text: string }
-  /** Start the clock of a unit of work (a request): now, or with `sinceWake` when the task was last woken. */
+  /**
+   * Start the clock of a unit of work (a request): now, or with `sinceWake` when the task was last woken, if it has slept
+   * at all since its previous `unitBegin`.
+   */
   | { readonly op: 'unitBegin'; readonly sinceWake?: boolean }
   /** `units` of work are done; with `timed`, the time since `unitBegin` is their latency. */
   | { readonly op: 'unitDone'; readonly units: number; readonly timed: boolean }
