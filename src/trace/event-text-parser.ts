@@ -71,7 +71,7 @@ function compile(name: string, kind: EventKind, layout: readonly TextField[]): v
     next: encodeUtf8(` ${all[i + 1]?.key ?? ''}=`),
   }));
   const required = fields.reduce(
-    (bits, f, i) => (f.ifObserved >= 0 || f.form === 'vector' ? bits : bits | (1 << i)),
+    (bits, f, i) => (f.ifObserved >= 0 || f.ifPositive >= 0 || f.form === 'vector' ? bits : bits | (1 << i)),
     0,
   );
   const event = { name: encodeUtf8(name), kind, fields, required };

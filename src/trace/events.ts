@@ -84,7 +84,7 @@ export const Ev = {
   SELECT_RET: 35,
   IDLEST: 36,
   IDLEST_RET: 37,
-  /** vr, dl and lag are signed; dl, lag and slice are observed iff slice is (EEVDF only). */
+  /** vr, dl and lag are signed; dl, lag and slice are observed iff slice is positive (EEVDF only). */
   PELT_SE: 38,
   PELT_CFS: 39,
   PELT_BLOCKED: 40,

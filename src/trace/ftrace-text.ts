@@ -204,6 +204,7 @@ export class FtraceTextWriter implements TraceSink {
     for (let i = 0; i < fields.length; i++) {
       const field = fields[i]!;
       if (field.ifObserved >= 0 && args[field.ifObserved] === NOT_OBSERVED) continue;
+      if (field.ifPositive >= 0 && !(args[field.ifPositive]! > 0)) continue;
       this.#out.bytes(field.word);
       this.#value(field, kind, cpu, task, args);
     }

@@ -37,6 +37,8 @@ export interface TextField {
   readonly arg: number;
   /** Index of the argument that must be observed for the field to be there, or -1: always there. */
   readonly ifObserved: number;
+  /** Index of the argument that must be positive, or -1. */
+  readonly ifPositive: number;
 }
 
 export interface TextLayout {
@@ -74,7 +76,7 @@ const ARG_OF: Readonly<Record<string, string>> = {
 
 /**
  * A layout from a line of words `key`, `key:form`; with `?` the field is there if its argument is observed, with `?name` if
- * that argument is.
+ * that argument is positive.
  */
 function layout(kind: EventKind, probe: TextLayout['probe'], text: string): TextLayout {
   const names = EVENTS[kind]!.args.map(([name]) => name);
@@ -83,8 +85,9 @@ function layout(kind: EventKind, probe: TextLayout['probe'], text: string): Text
     const form = (formWord as TextForm | undefined) ?? FORM_OF_KEY[key!] ?? 'dec';
     // lb_enter has the number of the level beside its name, and the number tells more
     const arg = form === 'level' && text.includes(' level ') ? -1 : names.indexOf(ARG_OF[form] ?? key!);
-    const decides = question === undefined ? -1 : question === '?' ? arg : names.indexOf(question.slice(1));
-    return { key: key!, form, arg, ifObserved: decides };
+    const ifObserved = question === '?' ? arg : -1;
+    const ifPositive = question === undefined || question === '?' ? -1 : names.indexOf(question.slice(1));
+    return { key: key!, form, arg, ifObserved, ifPositive };
   });
   return { kind, probe, fields };
 }
@@ -133,7 +136,7 @@ export const TEXT_LAYOUTS: readonly TextLayout[] = [
   layout(
     Ev.PELT_SE,
     'entry',
-    `now:u64 cpu task:u64 curr:currSe se pid on_rq w:u64 vr:u64 sum:u64 dl:u64?slice lag?slice slice:u64? ${SUMS}`,
+    `now:u64 cpu task:u64 curr:currSe se pid on_rq w:u64 vr:u64 sum:u64 dl:u64?slice lag?slice slice:u64?slice ${SUMS}`,
   ),
   layout(Ev.PELT_CFS, 'entry', `now:u64 cpu cfs h_nr w:u64 minvr:u64 curr:pointer ${SUMS}`),
   layout(Ev.PELT_BLOCKED, 'entry', `now:u64 se pid w:u64 vr:u64 sum:u64 ${SUMS}`),

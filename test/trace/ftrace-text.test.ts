@@ -148,7 +148,7 @@ function tellable(trace: PlainTrace): PlainTrace {
     });
     if (e.kind === Ev.LB_LEAVE) args[11] = NOT_OBSERVED;
     if (e.kind === Ev.SCHED_MIGRATE_TASK) args[3] = args[4] = 0;
-    if (e.kind === Ev.PELT_SE && args[19] === NOT_OBSERVED) args[17] = args[18] = NOT_OBSERVED;
+    if (e.kind === Ev.PELT_SE && args[19]! <= 0) args[17] = args[18] = args[19] = NOT_OBSERVED;
     if (e.kind === Ev.LOST_EVENTS) args[0] = args[0]! < 0 ? NOT_OBSERVED : args[0]!;
     return { ...e, args };
   });
