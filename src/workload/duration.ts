@@ -1,7 +1,7 @@
 /**
  * Times as people write them: `500us`, `1.5ms`, `1ms..8ms` (uniform), `exp(2ms)`, `lognormal(60us,0.8)` (median, sigma).
  */
-import { MAX_NS } from './build.ts';
+import { MAX_NS } from './check.ts';
 import { type Duration, fixed } from './program.ts';
 
 const UNITS: ReadonlyMap<string, number> = new Map([

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { stuckLoop, WorkloadBuilder } from '../../src/workload/build.ts';
+import { WorkloadBuilder } from '../../src/workload/build.ts';
+import { stuckLoop } from '../../src/workload/check.ts';
 import { fork, loop, run, sleep, waitChildren, wake } from '../../src/workload/instructions.ts';
 import { fixed, type Instruction, ref } from '../../src/workload/program.ts';
 

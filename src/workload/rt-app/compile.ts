@@ -11,7 +11,8 @@
  * `task` are written.
  */
 import type { UserError } from '../../base/errors.ts';
-import { stuckLoop, WorkloadBuilder } from '../build.ts';
+import { WorkloadBuilder } from '../build.ts';
+import { stuckLoop } from '../check.ts';
 import { fork, loop, unitBegin, unitDone, waitChildren } from '../instructions.ts';
 import { type PlacedText, quote, type WarningList } from '../places.ts';
 import { fixed, type Instruction, type SchedPolicy, type Workload } from '../program.ts';

@@ -12,7 +12,8 @@
  * newline, as traces show them.
  */
 import { didYouMean, UserError } from '../../base/errors.ts';
-import { stuckLoop, WorkloadBuilder } from '../build.ts';
+import { WorkloadBuilder } from '../build.ts';
+import { stuckLoop } from '../check.ts';
 import { quote, type WarningList } from '../places.ts';
 import { fixed, type Instruction, type Ref, uniformUs, type Workload } from '../program.ts';
 import type { Sample } from '../reading.ts';

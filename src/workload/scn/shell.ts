@@ -69,7 +69,7 @@ export function splitCommands(lines: readonly SourceLine[], nrCpus: number): Com
 }
 
 /** Quoted texts, separators, `2>/dev/null`, redirections and plain words. */
-const SHELL_WORD = /"[^"]*"|'[^']*'|;|&&|\|\||#.*|2>>?\s*\S+|>>?|[^\s;&|>"']+|[&|"']/g;
+const SHELL_WORD = /"[^"]*"|'[^']*'|;|&&|\|\||#.*|2>>?\s*[^\s;&|]+|>>?|[^\s;&|>"']+|[&|"']/g;
 
 export function readPreparation(commands: readonly Command[], warnings: WarningList): Preparation {
   const groups = new Map<string, GroupSettings>();
