@@ -3,9 +3,10 @@ import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { basename } from 'node:path';
 import { test } from 'node:test';
 import { UserError } from '../../src/base/errors.ts';
+import { RandomStreams } from '../../src/engine/random.ts';
 import { loadWorkload } from '../../src/experiment/workload-file.ts';
 import { zstdDecompressor } from '../../src/trace/zstd.ts';
-import type { Instruction } from '../../src/workload/program.ts';
+import type { Instruction, Workload } from '../../src/workload/program.ts';
 import { readWorkload } from '../../src/workload/read.ts';
 import { runIdeally } from '../support/ideal-machine.ts';
 import { needsShared, sharedPath } from '../support/shared.ts';
@@ -82,6 +83,53 @@ test('the tasks that were recorded are those that are started, in that order', n
     );
   }
 });
+
+test('starts drawn with labgen’s seeding are those that were recorded', needsShared, async () => {
+  const decompress = await zstdDecompressor();
+  for (const name of ['smp4-oddhogs', 'smp4-nice', 'smp4-shortsleep', 'smp4-periodic']) {
+    const record = sharedPath(`ground-truth/${name}`);
+    const { workload, seed0 } = loadWorkload(record, cpusOf(record));
+    const trace = new TextDecoder().decode(decompress(readFileSync(`${record}/trace.txt.zst`), 1 << 30));
+    const begin = trace.indexOf('labgen start');
+    const lines = trace.slice(trace.lastIndexOf('\n', begin), trace.indexOf('lab rep 2'));
+    const [zero, ...firstWakes] = firstTimes(lines);
+    const drawn = startsOf(workload, seed0);
+    assert.equal(firstWakes.length, drawn.size, name);
+    for (const [comm, ns] of firstWakes) {
+      const late = ns - zero![1] - drawn.get(comm)!;
+      // Slack of timers and a busy CPU make it later; the marker is written a few us after time zero.
+      assert.ok(late > -30_000 && late < 150_000, `${name} ${comm}: ${late} ns`);
+    }
+  }
+});
+
+/** The time of the first marker, then of the first wakeup of each task of the load. */
+function firstTimes(lines: string): [string, number][] {
+  const times = new Map<string, number>();
+  for (const m of lines.matchAll(/ (\d+)\.(\d{9}): (?:print: .*(labgen start)|sched_waking: +comm=(\S+-\d+) )/g)) {
+    const name = m[3] ?? m[4]!;
+    if (!times.has(name)) times.set(name, Number(m[1]) * 1e9 + Number(m[2]));
+  }
+  return [...times];
+}
+
+/** When each task begins after time zero, by name. */
+function startsOf(w: Workload, seed: number): Map<string, number> {
+  const random = new RandomStreams(1);
+  const starts = new Map<string, number>();
+  let slot = 0;
+  for (const i of w.kinds[0]!.program) {
+    if (i.op !== 'fork') continue;
+    for (let index = 0; index < i.count; index++) {
+      random.setState(0, seed * 1_000_003 + slot++ * 7919 + (i.kind - 1));
+      const { program } = w.kinds[i.kind]!;
+      const start = program.find((p) => p.op === 'sleepUntil')!;
+      const name = program.find((p) => p.op === 'rename')!.comm.replace('%d', `${index}`);
+      starts.set(name, start.atNs + start.stepNs * index + random.below(0, start.jitterNs / 1000 + 1) * 1000);
+    }
+  }
+  return starts;
+}
 
 test('the controller sets the epoch, forks, marks, acts, and stops everything 30 ms after the end', () => {
   const text = `duration 1000
