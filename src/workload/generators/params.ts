@@ -10,7 +10,7 @@ import { evaluateExpression } from '../expression.ts';
 import { quote } from '../places.ts';
 import type { Duration, Workload } from '../program.ts';
 
-export interface Param<T> {
+interface Param<T> {
   /** Text of the default value. */
   readonly default: string;
   /** What values are: `tasks`, `time`, `time or range`, `yes or no`, or the choices. */
@@ -20,12 +20,12 @@ export interface Param<T> {
   readonly parse: (text: string, nrCpus: number) => T | undefined;
 }
 
-export type Params = Readonly<Record<string, Param<unknown>>>;
+type Params = Readonly<Record<string, Param<unknown>>>;
 
 /** What `build` is given. */
-export type ValuesOf<P extends Params> = { readonly [K in keyof P]: P[K] extends Param<infer T> ? T : never };
+type ValuesOf<P extends Params> = { readonly [K in keyof P]: P[K] extends Param<infer T> ? T : never };
 
-export interface GeneratorInput<P extends Params> {
+interface GeneratorInput<P extends Params> {
   readonly name: string;
   readonly summary: string;
   /** What throughput counts, in the plural: `messages`. */
@@ -39,7 +39,7 @@ export interface GeneratorInput<P extends Params> {
   readonly endless: boolean | ((values: ValuesOf<P>) => boolean);
 }
 
-export interface GeneratorContext {
+interface GeneratorContext {
   readonly name: string;
   readonly nrCpus: number;
 }

@@ -25,7 +25,7 @@ export interface JsonMember {
 }
 
 /** The longest text taken, in characters. */
-export const MAX_JSON_LENGTH = 1 << 24;
+const MAX_JSON_LENGTH = 1 << 24;
 const MAX_DEPTH = 32;
 const MAX_NODES = 1 << 20;
 

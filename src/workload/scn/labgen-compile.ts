@@ -33,7 +33,7 @@ const ENDLESS_FORKS = 1024;
 /** labgen's name format keeps this much of a name. */
 const NAME_KEPT = 11;
 
-export interface CompiledLabgen {
+interface CompiledLabgen {
   readonly workload: Workload;
   readonly samples: readonly Sample[];
 }

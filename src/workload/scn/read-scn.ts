@@ -12,7 +12,7 @@ import { parseLabgen } from './labgen-parse.ts';
 import { errorAt, placeAt, readSections, type ScenarioParts, type ScenarioSource } from './sections.ts';
 import { readPreparation, splitCommands } from './shell.ts';
 
-export interface ScenarioOptions {
+interface ScenarioOptions {
   readonly name: string;
   readonly nrCpus: number;
 }

@@ -33,7 +33,7 @@ export interface ScenarioSource {
   readonly part: 'spec' | 'cmd' | 'pre' | 'env';
 }
 
-export const MAX_SCENARIO_LENGTH = 1 << 22;
+const MAX_SCENARIO_LENGTH = 1 << 22;
 const MAX_LINE = 1 << 16;
 
 export function readSections(sources: readonly ScenarioSource[]): ScenarioParts {

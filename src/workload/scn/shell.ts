@@ -27,7 +27,7 @@ export interface Command {
   readonly index: number;
 }
 
-export interface Preparation {
+interface Preparation {
   readonly groups: ReadonlyMap<string, GroupSettings>;
   readonly features: readonly string[];
 }
