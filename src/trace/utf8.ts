@@ -30,19 +30,27 @@ const SHORTEST = [0, 0x80, 0x800, 0x10000];
 
 /** Lone surrogates become U+FFFD. */
 export function encodeUtf8(text: string): Uint8Array {
-  const out: number[] = [];
-  for (const character of text) {
-    let code = character.codePointAt(0)!;
+  const out = new Uint8Array(text.length * 3);
+  let n = 0;
+  for (let i = 0; i < text.length; i++) {
+    let code = text.codePointAt(i)!;
+    if (code > 0xffff) i++;
     if ((code & ~0x7ff) === 0xd800) code = 0xfffd;
-    if (code < 0x80) out.push(code);
-    else if (code < 0x800) out.push(0xc0 | (code >> 6), 0x80 | (code & 0x3f));
-    else if (code < 0x10000) out.push(0xe0 | (code >> 12), 0x80 | ((code >> 6) & 0x3f), 0x80 | (code & 0x3f));
-    else {
-      out.push(0xf0 | (code >> 18), 0x80 | ((code >> 12) & 0x3f));
-      out.push(0x80 | ((code >> 6) & 0x3f), 0x80 | (code & 0x3f));
+    if (code < 0x80) out[n++] = code;
+    else if (code < 0x800) {
+      out[n++] = 0xc0 | (code >> 6);
+      out[n++] = 0x80 | (code & 0x3f);
+    } else {
+      if (code < 0x10000) out[n++] = 0xe0 | (code >> 12);
+      else {
+        out[n++] = 0xf0 | (code >> 18);
+        out[n++] = 0x80 | ((code >> 12) & 0x3f);
+      }
+      out[n++] = 0x80 | ((code >> 6) & 0x3f);
+      out[n++] = 0x80 | (code & 0x3f);
     }
   }
-  return Uint8Array.from(out);
+  return out.subarray(0, n);
 }
 
 /** The longest beginning of `text` whose UTF-8 has at most `limit` bytes; characters are not cut. */
