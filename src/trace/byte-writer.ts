@@ -154,3 +154,14 @@ export class ByteWriter {
     return true;
   }
 }
+
+/** What was handed on in pieces, as one. */
+export function concatenate(chunks: readonly Uint8Array[]): Uint8Array {
+  const whole = new Uint8Array(chunks.reduce((n, chunk) => n + chunk.length, 0));
+  let at = 0;
+  for (const chunk of chunks) {
+    whole.set(chunk, at);
+    at += chunk.length;
+  }
+  return whole;
+}

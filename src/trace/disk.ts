@@ -18,6 +18,7 @@
  */
 import { deflateSync, inflateSync } from 'fflate';
 import { assert, UserError } from '../base/errors.ts';
+import { concatenate } from './byte-writer.ts';
 import { crc32 } from './crc32.ts';
 import { decodeRows, emptyRows, encodeRows, maxEncodedBytes, type Rows } from './disk-columns.ts';
 import { type DiskHead, type DiskTail, headToJson, jsonToHead, jsonToTail, tailToJson } from './disk-tables.ts';
@@ -115,13 +116,7 @@ export class TraceDiskWriter implements TraceSink {
 export function writeTrace(trace: TraceSource): Uint8Array {
   const chunks: Uint8Array[] = [];
   trace.play(new TraceDiskWriter((chunk) => chunks.push(chunk)));
-  const file = new Uint8Array(chunks.reduce((n, chunk) => n + chunk.length, 0));
-  let at = 0;
-  for (const chunk of chunks) {
-    file.set(chunk, at);
-    at += chunk.length;
-  }
-  return file;
+  return concatenate(chunks);
 }
 
 export function isTraceFile(bytes: Uint8Array): boolean {

@@ -5,20 +5,13 @@
  *   │←── 16 ───────→│                             │←──── 22 ──────────→│
  *   comm may have any character, so it is found by its place, or by what follows it
  *
- * A comm inside the arguments is bare (`comm=a b pid=7`, `a b:7 [120]`). It has at most 15 bytes, and what follows it has a
- * form; of the places where it could end, the last is taken.
+ * Most arguments are `key=value`, by `text-layout.ts`; those of other forms are taken apart in `text-forms.ts`.
  */
 import { EVENTS, Ev, type EventKind, IDLE_TASK, MAX_EVENT_ARGS, NOT_OBSERVED } from './events.ts';
 import type { TaskTable } from './task-table.ts';
-import {
-  convertIdleType,
-  parseState,
-  TEXT_LAYOUTS,
-  type TextDialect,
-  type TextField,
-  textLevel,
-} from './text-layout.ts';
-import { MAX_COMM, TextScanner } from './text-scanner.ts';
+import { TextForms } from './text-forms.ts';
+import { convertIdleType, TEXT_LAYOUTS, type TextDialect, type TextField, textLevel } from './text-layout.ts';
+import { isDigit, MAX_COMM, TextScanner } from './text-scanner.ts';
 import { decodeUtf8, encodeUtf8 } from './utf8.ts';
 
 /** What a line with a good head turned out to be. */
@@ -31,9 +24,6 @@ const OPEN = 40;
 const CLOSE = 41;
 const MINUS = 45;
 const COLON = 58;
-const SLASH = 47;
-const DIGIT_9 = 57;
-const UNKNOWN_STATE = -2;
 /** Argument of PELT_SE; `se` follows it. */
 const IS_CURR = 3;
 const BRACKET = 91;
@@ -83,26 +73,9 @@ function hashStep(hash: number, code: number): number {
   return (Math.imul(hash, 31) + code) | 0;
 }
 
-const word = (text: string) => encodeUtf8(text);
-const ARROW = word(' ==> ');
-const PREV_PRIO = word(' prev_prio=');
-const PREV_STATE = word(' prev_state=');
-const NEXT_PRIO = word(' next_prio=');
-const PID_FIRST = word('pid=');
-const OLD_COMM = word(' oldcomm=');
-const NEW_COMM = word(' newcomm=');
-const OOM_SCORE = word(' oom_score_adj=');
-const PREV_COMM = word('prev_comm=');
-const NEXT_COMM = word('next_comm=');
-const COMM = word('comm=');
-const PID = word(' pid=');
-const PREV_PID = word(' prev_pid=');
-const NEXT_PID = word(' next_pid=');
-const CPU = word(' CPU:');
-const SUCCESS = word(' success=1');
-const FAULT = word('(fault)');
-const MARK_WRITE = word('tracing_mark_write: ');
-const HEADERS = ['#', 'cpus=', 'version = '].map(word);
+const COMM = encodeUtf8('comm=');
+const FAULT = encodeUtf8('(fault)');
+const HEADERS = ['#', 'cpus=', 'version = '].map(encodeUtf8);
 
 export class EventTextParser {
   kind: EventKind = Ev.PRINT;
@@ -123,13 +96,10 @@ export class EventTextParser {
   readonly #tasks: TaskTable;
   readonly #dialect: TextDialect;
   readonly #s: TextScanner;
+  readonly #forms: TextForms;
   /** The event's name. */
   #nameStart = 0;
   #nameEnd = 0;
-  /** Of `#reference`. */
-  #refNameEnd = 0;
-  #refPid = 0;
-  #refPrio = 0;
   /** Of `#fields`: what the line says of tasks, -1 for nothing. */
   #pid = -1;
   #childPid = -1;
@@ -138,12 +108,12 @@ export class EventTextParser {
   #childCommStart = 0;
   #childCommEnd = -1;
   #curr = 0;
-  /** States by their letter, levels by their letters. */
-  readonly #states = new Int16Array(256).fill(UNKNOWN_STATE);
+  /** Levels by their letters. */
   readonly #levels = new Map<number, number>();
 
   constructor(bytes: Uint8Array, tasks: TaskTable, dialect: TextDialect) {
     this.#s = new TextScanner(bytes);
+    this.#forms = new TextForms(this.#s);
     this.#tasks = tasks;
     this.#dialect = dialect;
   }
@@ -196,8 +166,7 @@ export class EventTextParser {
     s.byte(BRACKET_END);
     s.skipSpaces();
     if (s.failed) return false;
-    const first = s.bytes[s.at]!;
-    if (first < 48 || first > 57) {
+    if (!isDigit(s.bytes[s.at]!)) {
       s.skipWord();
       s.skipSpaces();
     }
@@ -230,16 +199,18 @@ export class EventTextParser {
   #args(event: CompiledEvent): boolean {
     switch (event.kind) {
       case Ev.SCHED_SWITCH:
-        return (this.#s.looksAt(PREV_COMM) && this.#kernelSwitch()) || this.#switch();
+        return this.#forms.switch() && this.#setSwitch();
       case Ev.SCHED_WAKEUP:
       case Ev.SCHED_WAKEUP_NEW:
-        return (this.#s.looksAt(COMM) && this.#fields(event)) || this.#wakeup();
+        return (this.#s.looksAt(COMM) && this.#fields(event)) || (this.#forms.wakeup() && this.#setWakeup());
       case Ev.SCHED_PROCESS_EXEC:
-        return this.#exec();
+        return this.#forms.exec() && this.#setExec();
       case Ev.PRINT:
-        return this.#print();
+        this.#forms.skipToMarker();
+        this.args[0] = this.#tasks.string(decodeUtf8(this.#s.bytes, this.#s.at, this.#s.end));
+        return true;
       case Ev.RENAME:
-        return this.#rename();
+        return this.#forms.rename() && this.#setRename();
       default:
         return this.#fields(event);
     }
@@ -289,11 +260,11 @@ export class EventTextParser {
     switch (field.form) {
       case 'comm':
         this.#commStart = s.at;
-        this.#commEnd = s.at = this.#bareEnd(field.next);
+        this.#commEnd = s.at = s.bareEnd(field.next);
         break;
       case 'childComm':
         this.#childCommStart = s.at;
-        this.#childCommEnd = s.at = this.#bareEnd(field.next);
+        this.#childCommEnd = s.at = s.bareEnd(field.next);
         break;
       case 'quoted':
         this.#quotedComm();
@@ -337,18 +308,6 @@ export class EventTextParser {
     const s = this.#s;
     while (s.at < s.end && s.bytes[s.at] !== CLOSE) s.at++;
     s.byte(CLOSE);
-  }
-
-  /** End of a bare comm that `next` and a number follow, or the end of the line. */
-  #bareEnd(next: Uint8Array): number {
-    const s = this.#s;
-    for (let at = Math.min(s.at + MAX_COMM, s.end); at >= s.at; at--) {
-      if (!s.looksAt(next, at)) continue;
-      const code = s.bytes[at + next.length]!;
-      if (code === MINUS || isDigit(code)) return at;
-    }
-    s.failed = true;
-    return s.end;
   }
 
   /** `"comm"`, which may have quotes itself; or `(fault)`, which tells nothing. */
@@ -425,210 +384,50 @@ export class EventTextParser {
     this.nrRenamed++;
   }
 
-  /** `prev:7 [120] S ==> next:8 [120]` */
-  #switch(): boolean {
-    const s = this.#s;
-    const from = s.at;
-    for (let arrow = this.#find(ARROW, from); arrow >= 0; arrow = this.#find(ARROW, arrow + 1)) {
-      let stateStart = arrow;
-      while (stateStart > from && s.bytes[stateStart - 1] !== SPACE) stateStart--;
-      const state = this.#stateOf(stateStart, arrow);
-      if (state < 0 || !this.#reference(from, stateStart - 1)) continue;
-      const prevEnd = this.#refNameEnd;
-      const prevPid = this.#refPid;
-      const prevPrio = this.#refPrio;
-      const nextStart = arrow + ARROW.length;
-      if (!this.#reference(nextStart, s.end)) continue;
-      return this.#setSwitch(
-        prevPid,
-        from,
-        prevEnd,
-        this.#refPid,
-        nextStart,
-        this.#refNameEnd,
-        state,
-        prevPrio,
-        this.#refPrio,
-      );
-    }
-    return false;
-  }
-
-  /** `prev_comm=prev prev_pid=7 prev_prio=120 prev_state=S ==> next_comm=next next_pid=8 next_prio=120` */
-  #kernelSwitch(): boolean {
-    const s = this.#s;
-    const start = s.at;
-    s.at += PREV_COMM.length;
-    const prevStart = s.at;
-    const prevEnd = (s.at = this.#bareEnd(PREV_PID));
-    const prevPid = this.#keyed(PREV_PID);
-    const prevPrio = this.#keyed(PREV_PRIO);
-    s.at += PREV_STATE.length;
-    const stateStart = s.at;
-    s.skipWord();
-    const state = s.at <= s.end ? this.#stateOf(stateStart, s.at) : -1;
-    const arrow = s.looksAt(ARROW) && s.looksAt(NEXT_COMM, s.at + ARROW.length);
-    s.at += ARROW.length + NEXT_COMM.length;
-    const nextStart = s.at;
-    let ok = arrow && state >= 0 && !s.failed;
-    if (ok) {
-      const nextEnd = (s.at = this.#bareEnd(NEXT_PID));
-      const nextPid = this.#keyed(NEXT_PID);
-      const nextPrio = this.#keyed(NEXT_PRIO);
-      ok =
-        !s.failed &&
-        this.#setSwitch(prevPid, prevStart, prevEnd, nextPid, nextStart, nextEnd, state, prevPrio, nextPrio);
-    }
-    if (!ok) s.line(start, s.end);
-    return ok;
-  }
-
-  /** The number after ` key=`. */
-  #keyed(key: Uint8Array): number {
-    const s = this.#s;
-    if (!s.looksAt(key)) s.failed = true;
-    s.at += key.length;
-    return s.decimal();
-  }
-
-  #setSwitch(
-    prevPid: number,
-    prevStart: number,
-    prevEnd: number,
-    nextPid: number,
-    nextStart: number,
-    nextEnd: number,
-    state: number,
-    prevPrio: number,
-    nextPrio: number,
-  ): boolean {
-    const prev = this.#tasks.task(prevPid);
-    const next = this.#tasks.task(nextPid);
+  #setSwitch(): boolean {
+    const { task, other, state } = this.#forms;
+    const prev = this.#tasks.task(task.pid);
+    const next = this.#tasks.task(other.pid);
     if (prev === undefined || next === undefined) return false;
-    this.#observe(prev, prevStart, prevEnd);
-    this.#observe(next, nextStart, nextEnd);
+    this.#observe(prev, task.commStart, task.commEnd);
+    this.#observe(next, other.commStart, other.commEnd);
     this.task = prev;
     this.args[0] = next;
     this.args[1] = state;
-    this.args[2] = prevPrio;
-    this.args[3] = nextPrio;
+    this.args[2] = task.prio;
+    this.args[3] = other.prio;
     return true;
   }
 
-  /** `comm:7 [120] CPU:003`, of older versions with ` success=1` before the CPU. */
-  #wakeup(): boolean {
-    const s = this.#s;
-    const from = s.at;
-    let at = s.end;
-    while (at > from && isDigit(s.bytes[at - 1]!)) at--;
-    const cpuStart = at;
-    at -= CPU.length;
-    if (at <= from || !s.looksAt(CPU, at)) return false;
-    if (at - SUCCESS.length > from && s.looksAt(SUCCESS, at - SUCCESS.length)) at -= SUCCESS.length;
-    if (!this.#reference(from, at)) return false;
-    s.at = cpuStart;
-    this.args[0] = s.count();
-    this.args[1] = this.#refPrio;
-    const task = this.#tasks.task(this.#refPid);
-    if (s.failed || task === undefined) return false;
-    this.#observe(task, from, this.#refNameEnd);
+  #setWakeup(): boolean {
+    const { task, cpu } = this.#forms;
+    const wakee = this.#tasks.task(task.pid);
+    if (wakee === undefined) return false;
+    this.#observe(wakee, task.commStart, task.commEnd);
+    this.task = wakee;
+    this.args[0] = cpu;
+    this.args[1] = task.prio;
+    return true;
+  }
+
+  #setExec(): boolean {
+    const { pid, commStart, commEnd } = this.#forms.task;
+    const task = this.#tasks.task(pid);
+    if (task === undefined) return false;
+    if (commEnd >= 0) this.#observe(task, commStart, commEnd);
     this.task = task;
     return true;
   }
 
-  /** `filename=/bin/x pid=7 old_pid=7`: the task is called `x` from now on. A file name may have anything in it. */
-  #exec(): boolean {
-    const s = this.#s;
-    const from = s.at;
-    for (let at = s.end - PID.length; at > from; at--) {
-      if (!s.looksAt(PID, at)) continue;
-      s.at = at + PID.length;
-      const task = this.#tasks.task(s.decimal());
-      if (s.failed || task === undefined) return false;
-      let base = at;
-      while (base > from && s.bytes[base - 1] !== SLASH) base--;
-      if (base > from) this.#observe(task, base, Math.min(at, base + MAX_COMM));
-      this.task = task;
-      return true;
-    }
-    return false;
-  }
-
-  /** `0xffffffff811c36bd: text`, `tracing_mark_write: text`, or in ftrace's own layout `text`. */
-  #print(): boolean {
-    const s = this.#s;
-    const from = s.at;
-    if (s.at + 2 < s.end && s.bytes[from] === 48 && s.bytes[from + 1] === 120) {
-      s.hex();
-      s.byte(COLON);
-      s.byte(SPACE);
-      if (s.failed) s.line(from, s.end);
-    } else if (s.looksAt(MARK_WRITE)) s.at += MARK_WRITE.length;
-    this.args[0] = this.#tasks.string(decodeUtf8(s.bytes, s.at, s.end));
+  #setRename(): boolean {
+    const { task, other } = this.#forms;
+    const { bytes } = this.#s;
+    const renamed = this.#tasks.task(task.pid);
+    if (renamed === undefined) return false;
+    this.#tasks.observe(renamed, bytes, task.commStart, task.commEnd);
+    this.#tasks.observe(renamed, bytes, other.commStart, other.commEnd);
+    this.task = renamed;
+    this.args[0] = this.#tasks.string(decodeUtf8(bytes, other.commStart, other.commEnd));
     return true;
   }
-
-  /** `pid=7 oldcomm=a newcomm=b oom_score_adj=0` */
-  #rename(): boolean {
-    const s = this.#s;
-    if (!s.looksAt(PID_FIRST)) return false;
-    s.at += PID_FIRST.length;
-    const task = this.#tasks.task(s.decimal());
-    if (s.failed || task === undefined || !s.looksAt(OLD_COMM)) return false;
-    const oldStart = s.at + OLD_COMM.length;
-    for (let at = Math.min(oldStart + MAX_COMM, s.end); at >= oldStart; at--) {
-      if (!s.looksAt(NEW_COMM, at)) continue;
-      const newStart = (s.at = at + NEW_COMM.length);
-      const newEnd = this.#bareEnd(OOM_SCORE);
-      if (s.failed) return false;
-      this.#tasks.observe(task, s.bytes, oldStart, at);
-      this.#tasks.observe(task, s.bytes, newStart, newEnd);
-      this.task = task;
-      this.args[0] = this.#tasks.string(decodeUtf8(s.bytes, newStart, newEnd));
-      return true;
-    }
-    return false;
-  }
-
-  /** `name:pid [prio]`, read from its end, as only the name is free. */
-  #reference(from: number, to: number): boolean {
-    const s = this.#s;
-    const { bytes } = s;
-    let at = to - 1;
-    if (at < from || bytes[at] !== BRACKET_END) return false;
-    while (at > from && bytes[at] !== BRACKET) at--;
-    const space = at - 1;
-    let digits = space;
-    while (digits > from && isDigit(bytes[digits - 1]!)) digits--;
-    if (space <= from || bytes[space] !== SPACE || digits === space || bytes[digits - 1] !== COLON) return false;
-    s.at = digits;
-    s.failed = false;
-    this.#refPid = s.count();
-    s.at = at + 1;
-    this.#refPrio = s.decimal();
-    this.#refNameEnd = digits - 1;
-    return !s.failed && s.at === to - 1 && this.#refNameEnd - from <= MAX_COMM;
-  }
-
-  /** A state's value by its text, which has few forms. */
-  #stateOf(from: number, to: number): number {
-    const { bytes } = this.#s;
-    if (to - from === 1) {
-      const known = this.#states[bytes[from]!]!;
-      if (known !== UNKNOWN_STATE) return known;
-    }
-    if (to - from > 16 || from >= to) return -1;
-    const state = parseState(decodeUtf8(bytes, from, to));
-    if (to - from === 1) this.#states[bytes[from]!] = state;
-    return state;
-  }
-
-  #find(needle: Uint8Array, from: number): number {
-    for (let at = from; at + needle.length <= this.#s.end; at++) if (this.#s.looksAt(needle, at)) return at;
-    return -1;
-  }
-}
-
-function isDigit(code: number): boolean {
-  return code >= 48 && code <= DIGIT_9;
 }

@@ -90,18 +90,18 @@ interface Start {
 function repetitionStarts(bytes: Uint8Array): Start[] {
   const starts: Start[] = [];
   let line = 1;
-  let counted = 0;
-  for (let at = find(bytes, MARKER, 0); at >= 0; at = find(bytes, MARKER, at + 1)) {
-    const from = at === 0 ? 0 : bytes.lastIndexOf(NEWLINE, at - 1) + 1;
-    for (let i = bytes.indexOf(NEWLINE, counted); i >= 0 && i < from; i = bytes.indexOf(NEWLINE, i + 1)) {
+  let lineStart = 0;
+  let at = find(bytes, MARKER, 0);
+  while (at >= 0) {
+    let end = bytes.indexOf(NEWLINE, lineStart);
+    for (; end >= 0 && end < at; end = bytes.indexOf(NEWLINE, lineStart)) {
       line++;
-      counted = i + 1;
+      lineStart = end + 1;
     }
-    const number = Number.parseInt(
-      decodeUtf8(bytes, at + MARKER.length, Math.min(bytes.length, at + MARKER.length + 9)),
-      10,
-    );
-    if (number >= 0) starts.push({ at: from, line, number });
+    const digits = decodeUtf8(bytes, at + MARKER.length, Math.min(bytes.length, at + MARKER.length + 9));
+    const number = Number.parseInt(digits, 10);
+    if (number >= 0) starts.push({ at: lineStart, line, number });
+    at = end < 0 ? -1 : find(bytes, MARKER, end);
   }
   return starts;
 }

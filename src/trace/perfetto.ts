@@ -15,6 +15,20 @@
  */
 import type { PbfWriter } from 'pbf';
 import { Ev, type EventKind, IDLE_TASK, MIGRATE_CAUSES, NOT_OBSERVED } from './events.ts';
+import {
+  Ftrace,
+  type Writing,
+  writeExec,
+  writeExit,
+  writeFork,
+  writeMigrate,
+  writeNewtask,
+  writePrint,
+  writeRename,
+  writeSoftirq,
+  writeSwitch,
+  writeWakeup,
+} from './perfetto-ftrace.ts';
 import { type Annotation, PerfettoPackets, Slice } from './perfetto-packets.ts';
 import { RunnableTasks } from './runnable.ts';
 import type { TraceSink, TraceTables } from './sink.ts';
@@ -24,24 +38,6 @@ export interface PerfettoOptions {
   /** A counter a CPU of the tasks it has to run; default yes. */
   readonly nrRunning?: boolean;
 }
-
-/** Numbers of events in FtraceEvent. */
-const Ftrace = {
-  SCHED_SWITCH: 4,
-  PRINT: 3,
-  SCHED_WAKEUP: 17,
-  SCHED_WAKING: 20,
-  SOFTIRQ_ENTRY: 24,
-  SOFTIRQ_EXIT: 25,
-  SOFTIRQ_RAISE: 26,
-  SCHED_WAKEUP_NEW: 114,
-  TASK_NEWTASK: 235,
-  TASK_RENAME: 236,
-  SCHED_PROCESS_EXEC: 237,
-  SCHED_PROCESS_EXIT: 238,
-  SCHED_PROCESS_FORK: 239,
-  SCHED_MIGRATE_TASK: 491,
-} as const;
 
 /** Our tracks: numbers that others are unlikely to use. */
 const ROOT_TRACK = 0x7374_6579_6c00;
@@ -64,18 +60,6 @@ interface OpenSlice {
   /** What find_busiest_group said: nothing so far, that all is balanced, or a group. */
   busiest: 'unknown' | 'balanced' | 'found';
   found: Annotation[];
-}
-
-/** An ftrace event that is being written; one, used again and again. */
-interface Writing {
-  comm: string;
-  pid: number;
-  prio: number;
-  a: number;
-  b: number;
-  otherComm: string;
-  otherPid: number;
-  otherPrio: number;
 }
 
 export class PerfettoWriter implements TraceSink {
@@ -418,70 +402,4 @@ export class PerfettoWriter implements TraceSink {
 /** Without what the trace does not tell. */
 function observed(annotations: Annotation[]): Annotation[] {
   return annotations.filter(([, value]) => value !== NOT_OBSERVED);
-}
-
-function writeSwitch(w: Writing, pbf: PbfWriter): void {
-  pbf.writeStringField(1, w.comm);
-  pbf.writeVarintField(2, w.pid);
-  pbf.writeVarintField(3, w.prio);
-  pbf.writeVarintField(4, w.a);
-  pbf.writeStringField(5, w.otherComm);
-  pbf.writeVarintField(6, w.otherPid);
-  pbf.writeVarintField(7, w.otherPrio);
-}
-
-function writeWakeup(w: Writing, pbf: PbfWriter): void {
-  pbf.writeStringField(1, w.comm);
-  pbf.writeVarintField(2, w.pid);
-  pbf.writeVarintField(3, w.prio);
-  pbf.writeVarintField(5, w.a);
-}
-
-function writeMigrate(w: Writing, pbf: PbfWriter): void {
-  pbf.writeStringField(1, w.comm);
-  pbf.writeVarintField(2, w.pid);
-  pbf.writeVarintField(3, w.prio);
-  pbf.writeVarintField(4, w.a);
-  pbf.writeVarintField(5, w.b);
-}
-
-function writeFork(w: Writing, pbf: PbfWriter): void {
-  pbf.writeStringField(1, w.comm);
-  pbf.writeVarintField(2, w.pid);
-  pbf.writeStringField(3, w.otherComm);
-  pbf.writeVarintField(4, w.otherPid);
-}
-
-/** No clone flags: a process of its own. */
-function writeNewtask(w: Writing, pbf: PbfWriter): void {
-  pbf.writeVarintField(1, w.otherPid);
-  pbf.writeStringField(2, w.otherComm);
-  pbf.writeVarintField(3, 0);
-}
-
-function writeExec(w: Writing, pbf: PbfWriter): void {
-  pbf.writeStringField(1, `/bin/${w.comm}`);
-  pbf.writeVarintField(2, w.pid);
-  pbf.writeVarintField(3, w.pid);
-}
-
-function writeExit(w: Writing, pbf: PbfWriter): void {
-  pbf.writeStringField(1, w.comm);
-  pbf.writeVarintField(2, w.pid);
-  pbf.writeVarintField(3, w.pid);
-  pbf.writeVarintField(4, w.prio);
-}
-
-function writeRename(w: Writing, pbf: PbfWriter): void {
-  pbf.writeVarintField(1, w.pid);
-  pbf.writeStringField(2, w.comm);
-  pbf.writeStringField(3, w.otherComm);
-}
-
-function writeSoftirq(w: Writing, pbf: PbfWriter): void {
-  pbf.writeVarintField(1, w.a);
-}
-
-function writePrint(w: Writing, pbf: PbfWriter): void {
-  pbf.writeStringField(2, w.comm);
 }

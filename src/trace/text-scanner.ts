@@ -126,6 +126,20 @@ export class TextScanner {
     return high * 2 ** 32 + this.low;
   }
 
+  /**
+   * Where a bare name ends that begins here, and that `next` and a number follow. It has 15 bytes at most, any of them; of
+   * the places where it could end, the last is taken.
+   */
+  bareEnd(next: Uint8Array): number {
+    for (let at = Math.min(this.at + MAX_COMM, this.end); at >= this.at; at--) {
+      if (!this.looksAt(next, at)) continue;
+      const code = this.bytes[at + next.length]!;
+      if (code === MINUS || isDigit(code)) return at;
+    }
+    this.failed = true;
+    return this.end;
+  }
+
   /** Seconds, a dot and up to nine decimals, into `timeNs`. */
   time(): void {
     const seconds = this.count();
@@ -137,6 +151,10 @@ export class TextScanner {
     for (let i = digits; i < 9; i++) fraction *= 10;
     this.timeNs = seconds * 1e9 + fraction;
   }
+}
+
+export function isDigit(code: number): boolean {
+  return code >= 48 && code <= 57;
 }
 
 /** 0..15, or -1; lower case, as the kernel prints. */

@@ -11,6 +11,7 @@
  * and over: it is larger than its content by some 3 bytes in 128 KiB.
  */
 import { UserError } from '../base/errors.ts';
+import { concatenate } from './byte-writer.ts';
 
 const MAGIC = 0xfd2fb528;
 const SKIPPABLE = 0x184d2a50;
@@ -69,16 +70,6 @@ export function zstdFrame(bytes: Uint8Array): Uint8Array {
   writer.push(bytes);
   writer.end();
   return concatenate(chunks);
-}
-
-export function concatenate(chunks: readonly Uint8Array[]): Uint8Array {
-  const whole = new Uint8Array(chunks.reduce((n, chunk) => n + chunk.length, 0));
-  let at = 0;
-  for (const chunk of chunks) {
-    whole.set(chunk, at);
-    at += chunk.length;
-  }
-  return whole;
 }
 
 export function isZstd(bytes: Uint8Array): boolean {

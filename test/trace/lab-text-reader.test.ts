@@ -383,6 +383,33 @@ test('garbage never does more than be refused', () => {
   );
 });
 
+test('lines made to be searched again and again take no longer than others', () => {
+  const size = 1 << 20;
+  const head = line('labgen|7', 1, '1.0', 'sched_switch', '').trimEnd();
+  const filled = (text: string) => text.repeat(Math.ceil(size / text.length));
+  const lines = [
+    `${head} ${filled('] R ==> ')}`,
+    `${head} ${filled('a:1 [1] S ==> ')}`,
+    `${head} ${filled('[')}] R ==> a:1 [1]`,
+    `${head} ${filled('1')} [1] R ==> a:1 [1]`,
+    filled(': lab rep 1 '),
+    filled('-1 [1] '),
+    filled('-11111111111111111'),
+    line('labgen|7', 1, '1.0', 'lb_enter', filled('cpu=1 x=2 ')).trimEnd(),
+    line('labgen|7', 1, '1.0', 'sched_process_exec', filled(' pid=x')).trimEnd(),
+  ];
+  const started = performance.now();
+  const { report } = read(
+    `${line('idle', 0, '0.5', 'reschedule_entry', 'vector=253')}${lines.join('\n')}\n`.replaceAll(
+      'lab rep 1',
+      'lab rep',
+    ),
+  );
+  assert.equal(report.malformed, lines.length);
+  assert.equal(labRepetitions(encodeUtf8(lines[4]!), { topology: flatMachine(4), source: 'linux-6.1' }).length, 1);
+  assert.ok(performance.now() - started < 5000);
+});
+
 test('every line of every record is understood', needsShared, async () => {
   for (const path of labRecordPaths(700_000)) {
     const record = labRecord(path);
