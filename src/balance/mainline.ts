@@ -1,0 +1,129 @@
+/**
+ * The balancing of mainline Linux, as a composition of parts: each decision of the scheduler is made by the mechanism that
+ * the policy names for it. @spec 05-07
+ */
+import { type BalanceHooks, UNFINISHED, Wake } from '../sched/hooks.ts';
+import type { Kernel } from '../sched/kernel.ts';
+import { updateBlockedAverages } from '../sched/load-avg.ts';
+import { raiseSchedSoftirq } from '../sched/softirq.ts';
+import { Idle, LbEnv } from './env.ts';
+import { IdlestSearch } from './find-idlest.ts';
+import { DomainStats } from './group-stats.ts';
+import { LoadBalancer } from './load-balance.ts';
+import { updateMisfitStatus } from './misfit.ts';
+import { Newidle } from './newidle.ts';
+import {
+  NohzBalancer,
+  nohzBalanceEnterIdle,
+  nohzBalancerKick,
+  nohzCsdFunc,
+  nohzRunIdleBalance,
+  STATS_KICK,
+} from './nohz.ts';
+import type { Parts } from './parts.ts';
+import { Rebalance } from './rebalance.ts';
+import { IdleSearch, updateIdleCore } from './select-idle-sibling.ts';
+import { selectTaskRqFair } from './select-task-rq.ts';
+
+/** What the SCHED softirq of a CPU is doing. */
+const Mode = { NONE: 0, OWN: 1, NOHZ: 2 } as const;
+
+export class MainlineBalance implements BalanceHooks {
+  readonly #parts: Parts;
+  readonly #idleSearch: IdleSearch;
+  readonly #idlestSearch: IdlestSearch;
+  readonly #lb: LoadBalancer;
+  readonly #newidle: Newidle;
+  readonly #rebalance: Rebalance;
+  readonly #nohz: NohzBalancer;
+  readonly #mode: Uint8Array;
+
+  constructor(parts: Parts, nrCpus: number) {
+    this.#parts = parts;
+    this.#idleSearch = new IdleSearch(nrCpus);
+    this.#idlestSearch = new IdlestSearch();
+    this.#lb = new LoadBalancer(new LbEnv(nrCpus), new DomainStats(), parts.active === 'stopper');
+    this.#newidle = new Newidle(nrCpus, this.#lb);
+    this.#rebalance = new Rebalance(nrCpus, this.#lb);
+    this.#nohz = new NohzBalancer(nrCpus, this.#rebalance);
+    this.#mode = new Uint8Array(nrCpus);
+  }
+
+  selectTaskRqFair(k: Kernel, task: number, prev: number, flags: number, cpu: number): number {
+    const part =
+      (flags & Wake.TTWU) !== 0 ? this.#parts.wakeup : (flags & Wake.FORK) !== 0 ? this.#parts.fork : this.#parts.exec;
+    if (part === 'stay') return prev;
+    return selectTaskRqFair(k, this.#idleSearch, this.#idlestSearch, task, prev, flags, cpu);
+  }
+
+  newidleBegin(k: Kernel, cpu: number): boolean {
+    if (this.#parts.newidle === 'off') {
+      // The idle spell is timed all the same: avg_idle is not newidle's alone.
+      k.rq.idleStamp[cpu] = k.rq.clock[cpu]!;
+      return false;
+    }
+    return this.#newidle.begin(k, cpu);
+  }
+
+  newidleStep(k: Kernel, cpu: number): number {
+    return this.#newidle.step(k, cpu);
+  }
+
+  triggerLoadBalance(k: Kernel, cpu: number): void {
+    if (k.sd.lowest[cpu]! < 0 || k.cpuActive[cpu] === 0) return;
+    if (k.jiffies >= k.rq.nextBalance[cpu]! && this.#parts.periodic === 'on') raiseSchedSoftirq(k, cpu);
+    if (this.#parts.nohz === 'on') nohzBalancerKick(k, cpu);
+  }
+
+  softirqStep(k: Kernel, cpu: number, first: boolean): number {
+    if (first) this.#softirqBegin(k, cpu);
+    const result = this.#mode[cpu] === Mode.NOHZ ? this.#nohz.step(k, cpu) : this.#rebalance.step(k, cpu);
+    if (result !== UNFINISHED) this.#mode[cpu] = Mode.NONE;
+    return result;
+  }
+
+  /** @spec 06 §2.2 */
+  #softirqBegin(k: Kernel, cpu: number): void {
+    const { rq } = k;
+    const idle = rq.idleBalance[cpu] !== 0 ? Idle.IDLE : Idle.NOT_IDLE;
+    const flags = rq.nohzIdleBalance[cpu]!;
+    rq.nohzIdleBalance[cpu] = 0;
+    if (flags !== 0 && idle === Idle.IDLE) {
+      this.#mode[cpu] = Mode.NOHZ;
+      this.#nohz.begin(k, cpu, flags);
+      return;
+    }
+    this.#mode[cpu] = Mode.OWN;
+    updateBlockedAverages(k, cpu);
+    k.charge(cpu, k.costs.blockedNs);
+    this.#rebalance.begin(k, cpu, cpu, idle);
+  }
+
+  idleIterationStep(k: Kernel, cpu: number): number {
+    if (!this.#nohz.isActive(cpu)) {
+      if (!nohzRunIdleBalance(k, cpu)) return 0;
+      this.#nohz.begin(k, cpu, STATS_KICK);
+    }
+    return this.#nohz.step(k, cpu);
+  }
+
+  tickStopped(k: Kernel, cpu: number): void {
+    nohzBalanceEnterIdle(k, cpu);
+  }
+
+  nohzCall(k: Kernel, cpu: number): void {
+    nohzCsdFunc(k, cpu);
+  }
+
+  activeBalanceStop(k: Kernel, cpu: number): void {
+    this.#lb.activeBalanceStop(k, cpu);
+  }
+
+  idleTaskPicked(k: Kernel, cpu: number): void {
+    updateIdleCore(k, cpu);
+  }
+
+  updateMisfitStatus(k: Kernel, task: number, cpu: number): void {
+    updateMisfitStatus(k, task, cpu);
+  }
+}

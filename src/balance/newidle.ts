@@ -1,0 +1,186 @@
+/**
+ * Newidle balance: a CPU that is about to idle looks for one task to pull, domain by domain, as long as that costs less than
+ * it expects to idle. In steps, because the search takes time. @spec 07 §2
+ */
+import { updateRqClock } from '../sched/clock.ts';
+import { SD } from '../sched/domains.ts';
+import { UNFINISHED } from '../sched/hooks.ts';
+import type { Kernel } from '../sched/kernel.ts';
+import { updateBlockedAverages } from '../sched/load-avg.ts';
+import { record } from '../sched/record.ts';
+import { Ev } from '../trace/events.ts';
+import { getInterval, Idle } from './env.ts';
+import type { LoadBalancer } from './load-balance.ts';
+import { updateMisfitStatus } from './misfit.ts';
+import { newidleCost, newidleStats } from './newidle-cost.ts';
+
+/** Where a newidle balance is. */
+const Step = { DOMAIN: 0, DECIDE: 1, ACCOUNT: 2 } as const;
+
+export class Newidle {
+  readonly #lb: LoadBalancer;
+  readonly #step: Uint8Array;
+  readonly #domain: Int32Array;
+  readonly #since: Float64Array;
+  readonly #enteredAt: Float64Array;
+  readonly #cost: Float64Array;
+  readonly #pulled: Int32Array;
+  readonly #weight: Int32Array;
+  readonly #next: Float64Array;
+
+  constructor(nrCpus: number, lb: LoadBalancer) {
+    this.#lb = lb;
+    this.#step = new Uint8Array(nrCpus);
+    this.#domain = new Int32Array(nrCpus);
+    this.#since = new Float64Array(nrCpus);
+    this.#enteredAt = new Float64Array(nrCpus);
+    this.#cost = new Float64Array(nrCpus);
+    this.#pulled = new Int32Array(nrCpus);
+    this.#weight = new Int32Array(nrCpus);
+    this.#next = new Float64Array(nrCpus);
+  }
+
+  /** The gates. True if the domains are to be searched with `step`. */
+  begin(k: Kernel, cpu: number): boolean {
+    const { rq, sd } = k;
+    updateMisfitStatus(k, -1, cpu);
+    if (k.recorder.on[Ev.NEWIDLE]) recordNewidle(k, cpu);
+    if (rq.ttwuPending[cpu] !== 0) {
+      record(k, Ev.NEWIDLE_RET, cpu, 0);
+      return false;
+    }
+    rq.idleStamp[cpu] = rq.clock[cpu]!;
+    if (k.cpuActive[cpu] === 0) {
+      record(k, Ev.NEWIDLE_RET, cpu, 0);
+      return false;
+    }
+    this.#next[cpu] = k.jiffies + k.hz;
+    this.#pulled[cpu] = 0;
+    this.#cost[cpu] = 0;
+    const lowest = sd.lowest[cpu]!;
+    if (lowest < 0 || !k.overload || rq.avgIdle[cpu]! < sd.maxNewidleLbCost[lowest]!) {
+      if (lowest >= 0) this.#bumpNext(k, cpu, lowest);
+      this.#out(k, cpu);
+      return false;
+    }
+    this.#since[cpu] = k.now;
+    updateBlockedAverages(k, cpu);
+    k.charge(cpu, k.costs.blockedNs);
+    this.#domain[cpu] = lowest;
+    this.#step[cpu] = Step.DOMAIN;
+    return true;
+  }
+
+  /** Goes on with the search. Its result as hooks.ts has it. */
+  step(k: Kernel, cpu: number): number {
+    while (this.#domain[cpu]! >= 0) {
+      if (this.#step[cpu] === Step.DOMAIN && !this.#enter(k, cpu)) continue;
+      if (this.#step[cpu] === Step.DECIDE) {
+        if (k.loop.debt[cpu]! > 0) return UNFINISHED;
+        const domain = this.#domain[cpu]!;
+        const cost = k.now - this.#enteredAt[cpu]!;
+        this.#pulled[cpu] = this.#lb.balance(k, domain, cpu, Idle.NEWLY_IDLE, cost);
+        this.#step[cpu] = Step.ACCOUNT;
+      }
+      if (k.loop.debt[cpu]! > 0) return UNFINISHED;
+      this.#account(k, cpu);
+    }
+    return this.#finish(k, cpu);
+  }
+
+  /** Looks at the domain at hand; false if it is skipped or the search ends. */
+  #enter(k: Kernel, cpu: number): boolean {
+    const { rq, sd } = k;
+    const domain = this.#domain[cpu]!;
+    this.#bumpNext(k, cpu, domain);
+    if (rq.avgIdle[cpu]! < this.#cost[cpu]! + sd.maxNewidleLbCost[domain]!) {
+      this.#domain[cpu] = -1;
+      return false;
+    }
+    if ((sd.flags[domain]! & SD.BALANCE_NEWIDLE) === 0) {
+      this.#advance(k, cpu);
+      return false;
+    }
+    let weight = 1;
+    if (k.features.NI_RANDOM) {
+      weight = 1 + sd.newidleRatio[domain]!;
+      if (k.random.below(cpu, 1024) > weight) {
+        newidleStats(k, domain, 0);
+        this.#domain[cpu] = sd.parent[domain]!;
+        return false;
+      }
+      weight = Math.floor((1024 + Math.floor(weight / 2)) / weight);
+    }
+    this.#weight[cpu] = weight;
+    this.#lb.enter(k, domain, cpu, Idle.NEWLY_IDLE);
+    this.#enteredAt[cpu] = k.now;
+    k.charge(cpu, this.#lb.statisticsCost(k, domain, cpu, Idle.NEWLY_IDLE));
+    this.#step[cpu] = Step.DECIDE;
+    return true;
+  }
+
+  /** The pass is over and paid for. */
+  #account(k: Kernel, cpu: number): void {
+    const cost = k.now - this.#since[cpu]!;
+    this.#since[cpu] = k.now;
+    this.#cost[cpu]! += cost;
+    newidleCost(k, this.#domain[cpu]!, cost, this.#pulled[cpu] !== 0 ? this.#weight[cpu]! : 0);
+    this.#step[cpu] = Step.DOMAIN;
+    this.#advance(k, cpu);
+  }
+
+  /** Up one domain, unless there is something to run. */
+  #advance(k: Kernel, cpu: number): void {
+    const { rq, sd } = k;
+    const done = this.#pulled[cpu] !== 0 || rq.nrRunning[cpu]! > 0 || rq.ttwuPending[cpu] !== 0;
+    this.#domain[cpu] = done ? -1 : sd.parent[this.#domain[cpu]!]!;
+  }
+
+  #finish(k: Kernel, cpu: number): number {
+    const { rq, cfs } = k;
+    if (this.#cost[cpu]! > rq.maxIdleBalanceCost[cpu]!) rq.maxIdleBalanceCost[cpu] = this.#cost[cpu]!;
+    if (cfs.hNrRunning[cpu]! > 0 && this.#pulled[cpu] === 0) this.#pulled[cpu] = 1;
+    if (rq.nrRunning[cpu] !== cfs.hNrRunning[cpu]) this.#pulled[cpu] = -1;
+    updateRqClock(k, cpu);
+    return this.#out(k, cpu);
+  }
+
+  #out(k: Kernel, cpu: number): number {
+    const { rq } = k;
+    const pulled = this.#pulled[cpu]!;
+    if (rq.nextBalance[cpu]! > this.#next[cpu]!) rq.nextBalance[cpu] = this.#next[cpu]!;
+    if (pulled !== 0) rq.idleStamp[cpu] = 0;
+    else nohzNewidleBalance(k, cpu);
+    record(k, Ev.NEWIDLE_RET, cpu, pulled);
+    return pulled;
+  }
+
+  #bumpNext(k: Kernel, cpu: number, sd: number): void {
+    const due = k.sd.lastBalance[sd]! + getInterval(k, sd, false);
+    if (due < this.#next[cpu]!) this.#next[cpu] = due;
+  }
+}
+
+/** Before idling, blocked load of idle CPUs may be worth an update. @spec 07 §5 */
+function nohzNewidleBalance(k: Kernel, cpu: number): void {
+  if (k.rq.avgIdle[cpu]! < k.tunables.migrationCostNs) return;
+  if (!k.nohz.hasBlocked || k.jiffies < k.nohz.nextBlocked) return;
+  k.rq.nohzFlags[cpu]! |= NEWILB_KICK;
+}
+
+/** Update blocked load before idling. @spec 07 §3 */
+export const NEWILB_KICK = 4;
+
+function recordNewidle(k: Kernel, cpu: number): void {
+  const { args } = k.recorder;
+  const sd = k.sd.lowest[cpu]!;
+  args[0] = cpu;
+  args[1] = k.rq.nrRunning[cpu]!;
+  args[2] = k.rq.avgIdle[cpu]!;
+  args[3] = k.rq.maxIdleBalanceCost[cpu]!;
+  args[4] = sd < 0 ? 0 : k.sd.newidleRatio[sd]!;
+  args[5] = sd < 0 ? 0 : k.sd.newidleCall[sd]!;
+  args[6] = sd < 0 ? 0 : k.sd.newidleSuccess[sd]!;
+  args[7] = sd < 0 ? 0 : k.sd.maxNewidleLbCost[sd]!;
+  k.recorder.emit(Ev.NEWIDLE, k.now, cpu, -1);
+}

@@ -1,0 +1,281 @@
+/**
+ * NOHZ idle balance: idle CPUs without a tick are balanced by one of them, which a busy CPU kicks at its tick.
+ * @spec 07 §3-5
+ */
+import { updateRqClock } from '../sched/clock.ts';
+import { UNFINISHED } from '../sched/hooks.ts';
+import type { Kernel } from '../sched/kernel.ts';
+import { updateBlockedAverages } from '../sched/load-avg.ts';
+import { record } from '../sched/record.ts';
+import { raiseSchedSoftirq } from '../sched/softirq.ts';
+import { Ev } from '../trace/events.ts';
+import { asymPrefer, capacityReduced, Idle } from './env.ts';
+import { NEWILB_KICK } from './newidle.ts';
+import type { Rebalance } from './rebalance.ts';
+
+const BALANCE_KICK = 1;
+export const STATS_KICK = 2;
+const NEXT_KICK = 8;
+const KICK_MASK = BALANCE_KICK | STATS_KICK | NEXT_KICK;
+
+export class NohzBalancer {
+  readonly #rebalance: Rebalance;
+  /** The loop over idle CPUs, by executing CPU: who comes next, how many are left, and what was found. */
+  readonly #cursor: Int32Array;
+  readonly #left: Int32Array;
+  readonly #flags: Uint8Array;
+  readonly #balancing: Uint8Array;
+  readonly #start: Float64Array;
+  readonly #next: Float64Array;
+  readonly #haveNext: Uint8Array;
+  readonly #blocked: Uint8Array;
+  readonly #active: Uint8Array;
+  readonly #target: Int32Array;
+
+  constructor(nrCpus: number, rebalance: Rebalance) {
+    this.#rebalance = rebalance;
+    this.#cursor = new Int32Array(nrCpus);
+    this.#left = new Int32Array(nrCpus);
+    this.#flags = new Uint8Array(nrCpus);
+    this.#balancing = new Uint8Array(nrCpus);
+    this.#start = new Float64Array(nrCpus);
+    this.#next = new Float64Array(nrCpus);
+    this.#haveNext = new Uint8Array(nrCpus);
+    this.#blocked = new Uint8Array(nrCpus);
+    this.#active = new Uint8Array(nrCpus);
+    this.#target = new Int32Array(nrCpus);
+  }
+
+  /** The loop of _nohz_idle_balance starts on a CPU. @spec 07 §4.3 */
+  begin(k: Kernel, cpu: number, flags: number): void {
+    record(k, Ev.NOHZ_IDLE_BALANCE, cpu, cpu, flags);
+    if ((flags & STATS_KICK) !== 0) k.nohz.hasBlocked = false;
+    if ((flags & NEXT_KICK) !== 0) k.nohz.needsUpdate = false;
+    this.#flags[cpu] = flags;
+    this.#cursor[cpu] = cpu + 1;
+    this.#left[cpu] = k.nrCpus;
+    this.#balancing[cpu] = 0;
+    this.#start[cpu] = k.jiffies;
+    this.#next[cpu] = k.jiffies + 60 * k.hz;
+    this.#haveNext[cpu] = 0;
+    this.#blocked[cpu] = 0;
+    this.#active[cpu] = 1;
+  }
+
+  isActive(cpu: number): boolean {
+    return this.#active[cpu] !== 0;
+  }
+
+  /** Goes on with the loop; 0 when it is over. */
+  step(k: Kernel, cpu: number): number {
+    const { nohz, rq } = k;
+    const flags = this.#flags[cpu]!;
+    for (;;) {
+      if (this.#balancing[cpu] !== 0) {
+        if (this.#rebalance.step(k, cpu) === UNFINISHED) return UNFINISHED;
+        this.#balancing[cpu] = 0;
+        this.#collect(k, cpu);
+      }
+      const target = this.#nextTarget(k, cpu);
+      if (target < 0) break;
+      if (!k.idleCpu(target)) continue;
+      if (!k.idleCpu(cpu) && rq.needResched[cpu] !== 0) {
+        if ((flags & STATS_KICK) !== 0) this.#blocked[cpu] = 1;
+        if ((flags & NEXT_KICK) !== 0) nohz.needsUpdate = true;
+        this.#end(k, cpu);
+        return 0;
+      }
+      if ((flags & STATS_KICK) !== 0 && this.#updateStats(k, cpu, target)) this.#blocked[cpu] = 1;
+      this.#target[cpu] = target;
+      if (k.jiffies >= rq.nextBalance[target]!) {
+        updateRqClock(k, target);
+        if ((flags & BALANCE_KICK) !== 0) {
+          this.#rebalance.begin(k, cpu, target, Idle.IDLE);
+          this.#balancing[cpu] = 1;
+          if (k.loop.debt[cpu]! > 0) return UNFINISHED;
+          continue;
+        }
+      }
+      this.#collect(k, cpu);
+      if (k.loop.debt[cpu]! > 0) return UNFINISHED;
+    }
+    if (this.#haveNext[cpu] !== 0) nohz.nextBalance = this.#next[cpu]!;
+    if ((flags & STATS_KICK) !== 0) nohz.nextBlocked = this.#start[cpu]! + k.msecsToJiffies(32);
+    this.#end(k, cpu);
+    return 0;
+  }
+
+  #end(k: Kernel, cpu: number): void {
+    if (this.#blocked[cpu] !== 0) k.nohz.hasBlocked = true;
+    this.#active[cpu] = 0;
+  }
+
+  #collect(k: Kernel, cpu: number): void {
+    const due = k.rq.nextBalance[this.#target[cpu]!]!;
+    if (this.#next[cpu]! > due) {
+      this.#next[cpu] = due;
+      this.#haveNext[cpu] = 1;
+    }
+  }
+
+  /** The next CPU of the mask, wrapping, this CPU last; -1 after that. */
+  #nextTarget(k: Kernel, cpu: number): number {
+    const mask = k.nohz.idleCpusMask;
+    while (this.#left[cpu]! > 0) {
+      const from = this.#cursor[cpu]! % k.nrCpus;
+      const found = nextInMask(mask, from, k.nrCpus);
+      const skipped = found < 0 ? k.nrCpus - from : found - from;
+      this.#left[cpu]! -= skipped;
+      if (found < 0) {
+        this.#cursor[cpu] = 0;
+        continue;
+      }
+      if (this.#left[cpu]! <= 0) return -1;
+      this.#left[cpu]! -= 1;
+      this.#cursor[cpu] = found + 1;
+      return found;
+    }
+    return -1;
+  }
+
+  /** True if the CPU may have blocked load left. @spec 07 §4.3 */
+  #updateStats(k: Kernel, cpu: number, target: number): boolean {
+    const { rq } = k;
+    if (rq.hasBlockedLoad[target] === 0) return false;
+    if (k.jiffies <= rq.lastBlockedUpdate[target]!) return true;
+    updateBlockedAverages(k, target);
+    k.charge(cpu, k.costs.blockedNs);
+    return rq.hasBlockedLoad[target] !== 0;
+  }
+}
+
+function nextInMask(mask: Uint32Array, from: number, nrCpus: number): number {
+  if (from >= nrCpus) return -1;
+  let word = from >>> 5;
+  let bits = mask[word]! & (-1 << (from & 31));
+  while (bits === 0) {
+    if (++word >= mask.length) return -1;
+    bits = mask[word]!;
+  }
+  return (word << 5) + 31 - Math.clz32(bits & -bits);
+}
+
+/** An idle CPU's tick has been stopped. @spec 07 §3.1 */
+export function nohzBalanceEnterIdle(k: Kernel, cpu: number): void {
+  const { rq, nohz, sd } = k;
+  record(k, Ev.NOHZ_ENTER, cpu, cpu);
+  if (k.cpuActive[cpu] === 0) return;
+  rq.hasBlockedLoad[cpu] = 1;
+  if (rq.nohzTickStopped[cpu] === 0) {
+    if (sd.lowest[cpu]! < 0) return;
+    rq.nohzTickStopped[cpu] = 1;
+    nohz.idleCpusMask[cpu >>> 5]! |= 1 << (cpu & 31);
+    nohz.nrCpus += 1;
+    const shared = sharedOf(k, cpu);
+    if (shared >= 0 && rq.sdNohzIdle[cpu] === 0) {
+      rq.sdNohzIdle[cpu] = 1;
+      sd.nrBusyCpus[shared]! -= 1;
+    }
+    nohz.needsUpdate = true;
+  }
+  nohz.hasBlocked = true;
+}
+
+/** The first busy tick after idle. @spec 07 §3.1 */
+function nohzBalanceExitIdle(k: Kernel, cpu: number): void {
+  const { rq, nohz, sd } = k;
+  if (rq.nohzTickStopped[cpu] === 0) return;
+  rq.nohzTickStopped[cpu] = 0;
+  nohz.idleCpusMask[cpu >>> 5]! &= ~(1 << (cpu & 31));
+  nohz.nrCpus -= 1;
+  const shared = sharedOf(k, cpu);
+  if (shared >= 0 && rq.sdNohzIdle[cpu] !== 0) {
+    rq.sdNohzIdle[cpu] = 0;
+    sd.nrBusyCpus[shared]! += 1;
+  }
+}
+
+function sharedOf(k: Kernel, cpu: number): number {
+  const llc = k.sd.tree.sdLlc[cpu]!;
+  return llc < 0 ? -1 : k.sd.shared[llc]!;
+}
+
+/** At every tick: should an idle CPU be kicked? @spec 07 §4 */
+export function nohzBalancerKick(k: Kernel, cpu: number): void {
+  const { rq, nohz } = k;
+  if (rq.idleBalance[cpu] !== 0) return;
+  nohzBalanceExitIdle(k, cpu);
+  if (nohz.nrCpus === 0) return;
+  let flags = 0;
+  if (nohz.hasBlocked && k.jiffies > nohz.nextBlocked) flags = STATS_KICK;
+  if (k.jiffies >= nohz.nextBalance && wantsBalance(k, cpu)) flags = STATS_KICK | BALANCE_KICK;
+  if (nohz.needsUpdate) flags |= NEXT_KICK;
+  if (flags !== 0) kickIlb(k, cpu, flags);
+}
+
+function wantsBalance(k: Kernel, cpu: number): boolean {
+  const { rq, sd } = k;
+  if (rq.nrRunning[cpu]! >= 2) return true;
+  const lowest = sd.lowest[cpu]!;
+  if (lowest >= 0 && k.cfs.hNrRunning[cpu]! >= 1 && capacityReduced(k, cpu, lowest)) return true;
+  const packing = sd.tree.sdAsymPacking[cpu]!;
+  if (packing >= 0 && preferredCpuIdles(k, cpu, packing)) return true;
+  const asym = sd.tree.sdAsymCpucapacity[cpu]!;
+  if (asym >= 0) {
+    if (rq.misfitTaskLoad[cpu] === 0) return false;
+    return rq.cpuCapacityOrig[cpu]! < k.maxCpuCapacity || capacityReduced(k, cpu, asym);
+  }
+  const shared = sharedOf(k, cpu);
+  return shared >= 0 && sd.nrBusyCpus[shared]! > 1;
+}
+
+function preferredCpuIdles(k: Kernel, cpu: number, domain: number): boolean {
+  const { sd, nohz } = k;
+  const base = sd.spanBase[domain]!;
+  for (let i = 0; i < sd.spanWeight[domain]!; i++) {
+    const other = sd.lists[base + i]!;
+    if ((nohz.idleCpusMask[other >>> 5]! & (1 << (other & 31))) !== 0 && asymPrefer(k, other, cpu)) return true;
+  }
+  return false;
+}
+
+/** @spec 07 §4.1 */
+function kickIlb(k: Kernel, cpu: number, flags: number): void {
+  if ((flags & BALANCE_KICK) !== 0) k.nohz.nextBalance = k.jiffies + 1;
+  const target = findNewIlb(k, cpu);
+  if (target < 0) return;
+  const before = k.rq.nohzFlags[target]!;
+  k.rq.nohzFlags[target] = before | flags;
+  if ((before & KICK_MASK) !== 0) return;
+  k.sendCall(target);
+}
+
+/** The lowest-numbered tickless CPU that idles. */
+function findNewIlb(k: Kernel, cpu: number): number {
+  const mask = k.nohz.idleCpusMask;
+  for (let c = nextInMask(mask, 0, k.nrCpus); c >= 0; c = nextInMask(mask, c + 1, k.nrCpus)) {
+    if (c !== cpu && k.idleCpu(c)) return c;
+  }
+  return -1;
+}
+
+/** The kick arrives. @spec 07 §4.2 */
+export function nohzCsdFunc(k: Kernel, cpu: number): void {
+  const { rq } = k;
+  const flags = rq.nohzFlags[cpu]!;
+  if ((flags & KICK_MASK) === 0) return;
+  record(k, Ev.ILB_KICKED, cpu, cpu, rq.nrRunning[cpu]!);
+  rq.nohzFlags[cpu] = flags & ~(KICK_MASK | NEWILB_KICK);
+  rq.idleBalance[cpu] = k.idleCpu(cpu) ? 1 : 0;
+  if (rq.idleBalance[cpu] === 0) return;
+  rq.nohzIdleBalance[cpu] = flags;
+  raiseSchedSoftirq(k, cpu);
+}
+
+/** The first act of an idle iteration; true if the blocked load of idle CPUs is to be updated now. @spec 07 §5 */
+export function nohzRunIdleBalance(k: Kernel, cpu: number): boolean {
+  const flags = k.rq.nohzFlags[cpu]!;
+  if ((flags & NEWILB_KICK) === 0) return false;
+  k.rq.nohzFlags[cpu] = flags & ~NEWILB_KICK;
+  return flags === NEWILB_KICK && k.rq.needResched[cpu] === 0;
+}

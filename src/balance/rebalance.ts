@@ -1,0 +1,149 @@
+/**
+ * rebalance_domains(): every domain of a CPU that is due gets a pass, lowest first. It runs in the SCHED softirq, for the
+ * CPU itself or, on an idle balancer, for others. It takes simulated time and so proceeds in steps. @spec 06 §2.3
+ */
+
+import { SD } from '../sched/domains.ts';
+import { UNFINISHED } from '../sched/hooks.ts';
+import type { Kernel } from '../sched/kernel.ts';
+import { record } from '../sched/record.ts';
+import { Ev } from '../trace/events.ts';
+import { getInterval, Idle } from './env.ts';
+import type { LoadBalancer } from './load-balance.ts';
+import { decayCheck } from './newidle-cost.ts';
+
+/** What each executing CPU is in the middle of. */
+export class Rebalance {
+  readonly #lb: LoadBalancer;
+  /** The CPU whose domains are balanced, and the domain at hand, -1 when done. */
+  readonly #target: Int32Array;
+  readonly #domain: Int32Array;
+  readonly #idle: Uint8Array;
+  readonly #keepGoing: Uint8Array;
+  readonly #needDecay: Uint8Array;
+  readonly #maxCost: Float64Array;
+  readonly #next: Float64Array;
+  readonly #haveNext: Uint8Array;
+  /** The pass at hand has been entered and paid for, and is to be decided. */
+  readonly #entered: Uint8Array;
+  readonly #enteredAt: Float64Array;
+  readonly #locked: Uint8Array;
+
+  constructor(nrCpus: number, lb: LoadBalancer) {
+    this.#lb = lb;
+    this.#target = new Int32Array(nrCpus);
+    this.#domain = new Int32Array(nrCpus).fill(-1);
+    this.#idle = new Uint8Array(nrCpus);
+    this.#keepGoing = new Uint8Array(nrCpus);
+    this.#needDecay = new Uint8Array(nrCpus);
+    this.#maxCost = new Float64Array(nrCpus);
+    this.#next = new Float64Array(nrCpus);
+    this.#haveNext = new Uint8Array(nrCpus);
+    this.#entered = new Uint8Array(nrCpus);
+    this.#enteredAt = new Float64Array(nrCpus);
+    this.#locked = new Uint8Array(nrCpus);
+  }
+
+  /** CPU `cpu` starts balancing the domains of `target`. */
+  begin(k: Kernel, cpu: number, target: number, idle: number): void {
+    record(k, Ev.REBALANCE, cpu, target, k.rq.nrRunning[target]!, idle);
+    this.#target[cpu] = target;
+    this.#domain[cpu] = k.sd.lowest[target]!;
+    this.#idle[cpu] = idle;
+    this.#keepGoing[cpu] = 1;
+    this.#needDecay[cpu] = 0;
+    this.#maxCost[cpu] = 0;
+    this.#next[cpu] = k.jiffies + 60 * k.hz;
+    this.#haveNext[cpu] = 0;
+    this.#entered[cpu] = 0;
+  }
+
+  /** Goes on; 0 when all domains are done, else UNFINISHED. */
+  step(k: Kernel, cpu: number): number {
+    const { sd } = k;
+    while (this.#domain[cpu]! >= 0) {
+      const domain = this.#domain[cpu]!;
+      if (this.#entered[cpu] === 0) {
+        if (!this.#enter(k, cpu, domain)) continue;
+        if (k.loop.debt[cpu]! > 0) return UNFINISHED;
+      }
+      this.#pass(k, cpu, domain);
+      this.#collect(k, cpu, domain);
+      this.#domain[cpu] = sd.parent[domain]!;
+      if (k.loop.debt[cpu]! > 0) return UNFINISHED;
+    }
+    this.#finish(k, cpu);
+    return 0;
+  }
+
+  /** Visits a domain; true if a pass is to follow. Otherwise moves on by itself. */
+  #enter(k: Kernel, cpu: number, domain: number): boolean {
+    const { sd } = k;
+    this.#needDecay[cpu] = decayCheck(k, domain) ? 1 : 0;
+    this.#maxCost[cpu]! += sd.maxNewidleLbCost[domain]!;
+    if (this.#keepGoing[cpu] === 0) {
+      this.#domain[cpu] = this.#needDecay[cpu] !== 0 ? sd.parent[domain]! : -1;
+      return false;
+    }
+    const interval = getInterval(k, domain, this.#busy(k, cpu));
+    if ((sd.flags[domain]! & SD.SERIALIZE) !== 0) {
+      if (k.balancingLock >= 0) return this.#skip(k, cpu, domain);
+      k.balancingLock = cpu;
+      this.#locked[cpu] = 1;
+    }
+    if (k.jiffies < sd.lastBalance[domain]! + interval) {
+      this.#unlock(k, cpu);
+      return this.#skip(k, cpu, domain);
+    }
+    const target = this.#target[cpu]!;
+    this.#lb.enter(k, domain, target, this.#idle[cpu]!);
+    this.#entered[cpu] = 1;
+    this.#enteredAt[cpu] = k.now;
+    k.charge(cpu, this.#lb.statisticsCost(k, domain, target, this.#idle[cpu]!));
+    return true;
+  }
+
+  #skip(k: Kernel, cpu: number, domain: number): false {
+    this.#collect(k, cpu, domain);
+    this.#domain[cpu] = k.sd.parent[domain]!;
+    return false;
+  }
+
+  #pass(k: Kernel, cpu: number, domain: number): void {
+    const target = this.#target[cpu]!;
+    this.#entered[cpu] = 0;
+    const cost = k.now - this.#enteredAt[cpu]!;
+    if (this.#lb.balance(k, domain, target, this.#idle[cpu]!, cost) !== 0) {
+      this.#idle[cpu] = k.idleCpu(target) ? Idle.IDLE : Idle.NOT_IDLE;
+    }
+    if (!this.#lb.keepGoing) this.#keepGoing[cpu] = 0;
+    k.sd.lastBalance[domain] = k.jiffies;
+    this.#unlock(k, cpu);
+  }
+
+  #unlock(k: Kernel, cpu: number): void {
+    if (this.#locked[cpu] === 0) return;
+    this.#locked[cpu] = 0;
+    k.balancingLock = -1;
+  }
+
+  #collect(k: Kernel, cpu: number, domain: number): void {
+    const due = k.sd.lastBalance[domain]! + getInterval(k, domain, this.#busy(k, cpu));
+    if (this.#next[cpu]! > due) {
+      this.#next[cpu] = due;
+      this.#haveNext[cpu] = 1;
+    }
+  }
+
+  #busy(k: Kernel, cpu: number): boolean {
+    return this.#idle[cpu] !== Idle.IDLE && !k.schedIdleCpu(this.#target[cpu]!);
+  }
+
+  #finish(k: Kernel, cpu: number): void {
+    const target = this.#target[cpu]!;
+    if (this.#needDecay[cpu] !== 0) {
+      k.rq.maxIdleBalanceCost[target] = Math.max(k.tunables.migrationCostNs, this.#maxCost[cpu]!);
+    }
+    if (this.#haveNext[cpu] !== 0) k.rq.nextBalance[target] = this.#next[cpu]!;
+  }
+}

@@ -1,0 +1,212 @@
+/**
+ * The search for an idle CPU in the last-level cache of a woken task. @spec 05 §4
+ */
+import type { Kernel } from '../sched/kernel.ts';
+import { syncEntityLoadAvg, taskUtilEst } from '../sched/load-avg.ts';
+import { sharesCache } from './wake-affine.ts';
+
+/** Nothing is to be run there, or only SCHED_IDLE tasks. */
+export function freeCpu(k: Kernel, cpu: number): boolean {
+  return k.idleCpu(cpu) || k.schedIdleCpu(cpu);
+}
+
+export class IdleSearch {
+  /** CPUs still worth visiting in a search for a whole core. */
+  readonly #set: Uint32Array;
+  /** An idle CPU met on the way, should no whole core be. */
+  #fallback = -1;
+  /** CPUs looked at by the search at hand; they are charged to the waker. */
+  #scanned = 0;
+
+  constructor(nrCpus: number) {
+    this.#set = new Uint32Array((nrCpus + 31) >>> 5);
+  }
+
+  /** @spec 05 §4 */
+  selectIdleSibling(k: Kernel, task: number, prev: number, target: number): number {
+    this.#scanned = 0;
+    const cpu = this.#select(k, task, prev, target);
+    if (this.#scanned > 0) k.charge(k.thisCpu, this.#scanned * k.costs.scanLlcNs);
+    return cpu;
+  }
+
+  #select(k: Kernel, task: number, prev: number, target: number): number {
+    const { sd, task: t } = k;
+    let util = 0;
+    if (k.asymCpucapacity) {
+      syncEntityLoadAvg(k, k.entityOf(task));
+      util = taskUtilEst(k, task);
+    }
+    const fits = (cpu: number) => !k.asymCpucapacity || util * 1280 < k.rq.cpuCapacity[cpu]! * 1024;
+    if (freeCpu(k, target) && fits(target)) return target;
+    if (prev !== target && sharesCache(k, prev, target) && freeCpu(k, prev) && fits(prev)) return prev;
+    if (this.#stacksOnKthread(k, prev) && fits(prev)) return prev;
+
+    const recent = t.recentUsedCpu[task]!;
+    t.recentUsedCpu[task] = prev;
+    if (
+      recent !== prev &&
+      recent !== target &&
+      sharesCache(k, recent, target) &&
+      freeCpu(k, recent) &&
+      k.allowed(task, recent) &&
+      fits(recent)
+    ) {
+      return recent;
+    }
+    const asym = k.asymCpucapacity ? sd.tree.sdAsymCpucapacity[target]! : -1;
+    if (asym >= 0) {
+      const cpu = this.#selectIdleCapacity(k, task, asym, target, util);
+      return cpu >= 0 ? cpu : target;
+    }
+    const llc = sd.tree.sdLlc[target]!;
+    if (llc < 0) return target;
+    let hasCore = false;
+    if (k.smtPresent) {
+      hasCore = sd.shared[llc]! >= 0 && sd.hasIdleCores[sd.shared[llc]!] !== 0;
+      if (!hasCore && sharesCache(k, prev, target)) {
+        const cpu = this.#selectIdleSmt(k, task, llc, prev);
+        if (cpu >= 0) return cpu;
+      }
+    }
+    const cpu = this.#selectIdleCpu(k, task, llc, hasCore, target);
+    return cpu >= 0 ? cpu : target;
+  }
+
+  /** A per-CPU kernel thread wakes a task that was here: it is about to sleep. @spec 05 §4 step 3 */
+  #stacksOnKthread(k: Kernel, prev: number): boolean {
+    const here = k.thisCpu;
+    if (prev !== here || k.inInterrupt || k.loop.softirqStage[here] !== 0) return false;
+    return k.task.perCpuKthread[k.rq.curr[here]!] !== 0 && k.rq.nrRunning[here]! <= 1;
+  }
+
+  #selectIdleSmt(k: Kernel, task: number, llc: number, prev: number): number {
+    for (const cpu of k.siblings[prev]!) {
+      if (cpu === prev || !k.allowed(task, cpu) || !k.sd.spans(llc, cpu)) continue;
+      this.#scanned++;
+      if (freeCpu(k, cpu)) return cpu;
+    }
+    return -1;
+  }
+
+  /** @spec 05 §4.1 */
+  #selectIdleCpu(k: Kernel, task: number, llc: number, hasCore: boolean, target: number): number {
+    const { sd } = k;
+    const shared = sd.shared[llc]!;
+    let nr = Number.MAX_SAFE_INTEGER;
+    if (k.features.SIS_UTIL && shared >= 0) {
+      nr = sd.nrIdleScan[shared]! + 1;
+      if (nr === 1) return -1;
+    }
+    if (!hasCore) return this.#scan(k, task, llc, target, nr);
+    this.#loadSet(k, task, llc);
+    this.#fallback = -1;
+    const base = sd.spanBase[llc]!;
+    const weight = sd.spanWeight[llc]!;
+    const first = lowerBound(sd.lists, base, weight, target + 1);
+    for (let i = 0; i < weight; i++) {
+      const at = first + i < weight ? first + i : first + i - weight;
+      const cpu = sd.lists[base + at]!;
+      if ((this.#set[cpu >>> 5]! & (1 << (cpu & 31))) === 0) continue;
+      if (this.#selectIdleCore(k, cpu)) return cpu;
+    }
+    sd.hasIdleCores[shared] = 0;
+    return this.#fallback;
+  }
+
+  /** The first free CPU among the next `nr - 1`. */
+  #scan(k: Kernel, task: number, llc: number, target: number, nr: number): number {
+    const { sd } = k;
+    const base = sd.spanBase[llc]!;
+    const weight = sd.spanWeight[llc]!;
+    const first = lowerBound(sd.lists, base, weight, target + 1);
+    for (let i = 0; i < weight; i++) {
+      const at = first + i < weight ? first + i : first + i - weight;
+      const cpu = sd.lists[base + at]!;
+      if (!k.allowed(task, cpu)) continue;
+      if (--nr === 0) return -1;
+      this.#scanned++;
+      if (freeCpu(k, cpu)) return cpu;
+    }
+    return -1;
+  }
+
+  #loadSet(k: Kernel, task: number, llc: number): void {
+    const { sd, affinity } = k;
+    const span = sd.spanMask[llc]!;
+    const allowed = k.task.allowed[task]! * affinity.words;
+    for (let i = 0; i < this.#set.length; i++) this.#set[i] = sd.masks[span + i]! & affinity.bits[allowed + i]!;
+  }
+
+  /** Is the whole core idle? If not, its threads need not be visited again. */
+  #selectIdleCore(k: Kernel, core: number): boolean {
+    let idle = true;
+    for (const cpu of k.siblings[core]!) {
+      this.#scanned++;
+      const inSet = (this.#set[cpu >>> 5]! & (1 << (cpu & 31))) !== 0;
+      if (!k.idleCpu(cpu)) {
+        idle = false;
+        if (this.#fallback >= 0) break;
+        if (k.schedIdleCpu(cpu) && inSet) {
+          this.#fallback = cpu;
+          break;
+        }
+      } else if (this.#fallback < 0 && inSet) {
+        this.#fallback = cpu;
+      }
+    }
+    if (idle) return true;
+    for (const cpu of k.siblings[core]!) this.#set[cpu >>> 5]! &= ~(1 << (cpu & 31));
+    return false;
+  }
+
+  /** @spec 05 §4.3 */
+  #selectIdleCapacity(k: Kernel, task: number, asym: number, target: number, util: number): number {
+    const { sd, rq } = k;
+    const base = sd.spanBase[asym]!;
+    const weight = sd.spanWeight[asym]!;
+    const first = lowerBound(sd.lists, base, weight, target);
+    let best = -1;
+    let bestCapacity = 0;
+    for (let i = 0; i < weight; i++) {
+      const at = first + i < weight ? first + i : first + i - weight;
+      const cpu = sd.lists[base + at]!;
+      if (!k.allowed(task, cpu)) continue;
+      this.#scanned++;
+      if (!freeCpu(k, cpu)) continue;
+      const capacity = rq.cpuCapacity[cpu]!;
+      if (util * 1280 < capacity * 1024) return cpu;
+      if (capacity > bestCapacity) {
+        bestCapacity = capacity;
+        best = cpu;
+      }
+    }
+    return best;
+  }
+}
+
+/** Position of the first element of an ascending list that is at least `value`. */
+function lowerBound(lists: Int32Array, base: number, length: number, value: number): number {
+  // Spans are mostly contiguous: try that first.
+  const guess = value - lists[base]!;
+  if (guess >= 0 && guess < length && lists[base + guess] === value) return guess;
+  let low = 0;
+  let high = length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (lists[base + middle]! < value) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+/** The idle task was picked: if the core is idle now, wakeups may look for whole cores. @spec 05 §4.1 */
+export function updateIdleCore(k: Kernel, cpu: number): void {
+  if (!k.smtPresent) return;
+  const llc = k.sd.tree.sdLlc[cpu]!;
+  if (llc < 0) return;
+  const shared = k.sd.shared[llc]!;
+  if (shared < 0 || k.sd.hasIdleCores[shared] !== 0) return;
+  for (const sibling of k.siblings[cpu]!) if (sibling !== cpu && !k.idleCpu(sibling)) return;
+  k.sd.hasIdleCores[shared] = 1;
+}

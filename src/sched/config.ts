@@ -1,0 +1,118 @@
+/**
+ * Everything about the simulated scheduler that is a number or a switch: tunables with the kernel's names and defaults,
+ * scheduler features, and how the machine around it behaves.
+ */
+import type { CostProfile } from '../machine/cost-profile.ts';
+
+/** sched_features that the spec names. @spec 02, 05, 09 §4 */
+export interface Features {
+  GENTLE_FAIR_SLEEPERS: boolean;
+  START_DEBIT: boolean;
+  NEXT_BUDDY: boolean;
+  LAST_BUDDY: boolean;
+  CACHE_HOT_BUDDY: boolean;
+  WAKEUP_PREEMPTION: boolean;
+  TTWU_QUEUE: boolean;
+  SIS_PROP: boolean;
+  SIS_UTIL: boolean;
+  RT_RUNTIME_SHARE: boolean;
+  LB_MIN: boolean;
+  WA_IDLE: boolean;
+  WA_WEIGHT: boolean;
+  WA_BIAS: boolean;
+  UTIL_EST: boolean;
+  UTIL_EST_FASTUP: boolean;
+  NI_RANDOM: boolean;
+  ALT_PERIOD: boolean;
+  BASE_SLICE: boolean;
+}
+
+export const DEFAULT_FEATURES: Readonly<Features> = {
+  GENTLE_FAIR_SLEEPERS: true,
+  START_DEBIT: true,
+  NEXT_BUDDY: false,
+  LAST_BUDDY: true,
+  CACHE_HOT_BUDDY: true,
+  WAKEUP_PREEMPTION: true,
+  TTWU_QUEUE: true,
+  SIS_PROP: false,
+  SIS_UTIL: true,
+  RT_RUNTIME_SHARE: false,
+  LB_MIN: false,
+  WA_IDLE: true,
+  WA_WEIGHT: true,
+  WA_BIAS: true,
+  UTIL_EST: true,
+  UTIL_EST_FASTUP: true,
+  NI_RANDOM: true,
+  ALT_PERIOD: true,
+  BASE_SLICE: true,
+};
+
+/** Tunables in the kernel's units: ns unless the name says otherwise. @spec 02 §1, 06 */
+export interface Tunables {
+  /** Ticks a second. */
+  hz: number;
+  /** Before scaling by the number of CPUs. */
+  latencyNs: number;
+  minGranularityNs: number;
+  wakeupGranularityNs: number;
+  idleMinGranularityNs: number;
+  /** 0 none, 1 logarithmic, 2 linear. */
+  tunableScaling: number;
+  /** -1: every task is hot; 0: none. */
+  migrationCostNs: number;
+  nrMigrate: number;
+  childRunsFirst: boolean;
+  cfsBandwidthSliceNs: number;
+  rtRuntimeNs: number;
+  rtPeriodNs: number;
+  rrTimesliceMs: number;
+  autogroup: boolean;
+}
+
+export const DEFAULT_TUNABLES: Readonly<Tunables> = {
+  hz: 250,
+  latencyNs: 6_000_000,
+  minGranularityNs: 750_000,
+  wakeupGranularityNs: 1_000_000,
+  idleMinGranularityNs: 750_000,
+  tunableScaling: 1,
+  migrationCostNs: 500_000,
+  nrMigrate: 32,
+  childRunsFirst: false,
+  cfsBandwidthSliceNs: 5_000_000,
+  rtRuntimeNs: 950_000_000,
+  rtPeriodNs: 1_000_000_000,
+  rrTimesliceMs: 100,
+  autogroup: false,
+};
+
+/** How the machine around the scheduler behaves. */
+export interface Environment {
+  /** What chooses the idle state and whether the tick stops. @spec 01 §3, 24 §6 */
+  idleGovernor: 'none' | 'menu';
+  /** All ticks at the same instants, or spread over half a period (`skew_tick`). @spec 01 §2 */
+  tickPhase: 'aligned' | 'skewed';
+  /** Time from the last tick before the simulation starts to its start: the phase of the tick, ns. */
+  tickOffsetNs: number;
+  /** How late the timer of an ordinary task may be, so that several can share an interrupt. */
+  timerSlackNs: number;
+  /** Jiffies at the start. */
+  bootJiffies: number;
+  /** The main task's CPU at the start. */
+  bootCpu: number;
+}
+
+export interface KernelConfig {
+  readonly features: Readonly<Features>;
+  readonly tunables: Readonly<Tunables>;
+  readonly environment: Readonly<Environment>;
+  readonly costs: CostProfile;
+  readonly seed: number;
+}
+
+/** jiffies right after boot: 5 minutes before a 32-bit counter would wrap. @spec 01 §1 */
+export function initialJiffies(hz: number): number {
+  return 2 ** 32 - 300 * hz;
+}

@@ -1,0 +1,67 @@
+/**
+ * Where the scheduler asks the balancing policy. The policies themselves are in `src/balance`; this is what they have to
+ * answer. All calls are made with the simulated kernel in a consistent state.
+ *
+ * Work that takes simulated time is done in steps: `...Step` returns whether it is finished, having charged the CPU for
+ * what it did so far; the CPU loop lets that time pass and calls again.
+ */
+import type { Kernel } from './kernel.ts';
+
+/** Result of a step that charged time and wants to be called again. */
+export const UNFINISHED = -1000;
+
+/** Wake flags. @spec 05 §1 */
+export const Wake = { EXEC: 2, FORK: 4, TTWU: 8, SYNC: 16, MIGRATED: 32 } as const;
+
+/** What a stopper thread is asked to do. @spec 08 §5 */
+export const StopWork = { MIGRATE: 0, ACTIVE_BALANCE: 1 } as const;
+
+export interface BalanceHooks {
+  /** Placement of a CFS task; `cpu` executes. @spec 05 §3 */
+  selectTaskRqFair(k: Kernel, task: number, prev: number, flags: number, cpu: number): number;
+  /** Begins newidle balance on the CPU; false: nothing to do and `newidleStep` is not called. @spec 07 §2 */
+  newidleBegin(k: Kernel, cpu: number): boolean;
+  /** Goes on with it: UNFINISHED, or > 0 a task is here, 0 nothing, < 0 pick again from the highest class. */
+  newidleStep(k: Kernel, cpu: number): number;
+  /** The end of each tick. @spec 06 §2.1 */
+  triggerLoadBalance(k: Kernel, cpu: number): void;
+  /** The SCHED softirq: 0 when finished, else UNFINISHED. `first` on the first call. @spec 06 §2.2 */
+  softirqStep(k: Kernel, cpu: number, first: boolean): number;
+  /** The first action of each idle iteration: 0 or UNFINISHED. @spec 07 §5 */
+  idleIterationStep(k: Kernel, cpu: number): number;
+  /** The tick of an idle CPU has just been stopped. @spec 07 §3.1 */
+  tickStopped(k: Kernel, cpu: number): void;
+  /** A nohz kick arrives. @spec 07 §4.2 */
+  nohzCall(k: Kernel, cpu: number): void;
+  /** The stopper of the CPU performs an active balance. @spec 06 §11 */
+  activeBalanceStop(k: Kernel, cpu: number): void;
+  /** The idle task has been picked. @spec 05 §4.1 */
+  idleTaskPicked(k: Kernel, cpu: number): void;
+  /** The current CFS task (-1: none) changed or ticked. @spec 07 §6 */
+  updateMisfitStatus(k: Kernel, task: number, cpu: number): void;
+}
+
+/** Never balances and never moves anything. */
+export class NullHooks implements BalanceHooks {
+  selectTaskRqFair(_k: Kernel, _task: number, prev: number): number {
+    return prev;
+  }
+  newidleBegin(): boolean {
+    return false;
+  }
+  newidleStep(): number {
+    return 0;
+  }
+  triggerLoadBalance(): void {}
+  softirqStep(): number {
+    return 0;
+  }
+  idleIterationStep(): number {
+    return 0;
+  }
+  tickStopped(): void {}
+  nohzCall(): void {}
+  activeBalanceStop(): void {}
+  idleTaskPicked(): void {}
+  updateMisfitStatus(): void {}
+}

@@ -1,0 +1,58 @@
+/**
+ * The idle loop: what an idle CPU does between interrupts, which idle state it is in and whether its tick goes on.
+ * @spec 01 §3, 24 §6
+ *
+ *   enter ─► top of iteration ─► wait ─► (interrupt) ─► top of iteration ... ─► leave when there is something to run
+ */
+import { UNFINISHED } from './hooks.ts';
+import type { Kernel } from './kernel.ts';
+import { startTick, stopTick } from './tick.ts';
+import { schedTtwuPending } from './wakeup.ts';
+
+/** CpuLoop.idlePhase */
+export const IdlePhase = { BUSY: 0, ITERATE: 1, WAIT: 2 } as const;
+
+/** The idle task has just been switched to. */
+export function enterIdle(k: Kernel, cpu: number): void {
+  const { loop } = k;
+  loop.idlePhase[cpu] = IdlePhase.ITERATE;
+  loop.gotIdleTick[cpu] = 0;
+  loop.idleSince[cpu] = k.now;
+}
+
+/** One step of the loop; false when the CPU now waits for an interrupt. */
+export function idleStep(k: Kernel, cpu: number): boolean {
+  const { loop } = k;
+  if (loop.idlePhase[cpu] === IdlePhase.WAIT) return false;
+  if (k.hooks.idleIterationStep(k, cpu) === UNFINISHED) return true;
+  if (k.rq.needResched[cpu] !== 0 || loop.debt[cpu] !== 0) return true;
+  if (wantsTickStopped(k, cpu) && tickRuns(k, cpu)) {
+    stopTick(k, cpu);
+    k.hooks.tickStopped(k, cpu);
+  }
+  loop.idlePhase[cpu] = IdlePhase.WAIT;
+  return false;
+}
+
+/** need_resched is set: the tick runs again, and what was sent to this CPU meanwhile is taken in. */
+export function leaveIdle(k: Kernel, cpu: number): void {
+  const { loop, rq } = k;
+  k.governor?.observe(k, cpu, k.now - loop.idleSince[cpu]!);
+  loop.idlePhase[cpu] = IdlePhase.BUSY;
+  rq.idleState[cpu] = -1;
+  startTick(k, cpu);
+  if (rq.ttwuPending[cpu] !== 0) schedTtwuPending(k, cpu);
+}
+
+function tickRuns(k: Kernel, cpu: number): boolean {
+  return (k.loop.tickOn[cpu >>> 5]! & (1 << (cpu & 31))) !== 0;
+}
+
+/**
+ * Chooses the idle state, and whether the tick may stop. Without an idle driver the tick stops once an idle tick was seen;
+ * the menu governor stops it when it expects to sleep through the next one. @spec 01 §3
+ */
+function wantsTickStopped(k: Kernel, cpu: number): boolean {
+  if (k.governor === null) return k.loop.gotIdleTick[cpu] !== 0;
+  return k.governor.choose(k, cpu, !tickRuns(k, cpu));
+}

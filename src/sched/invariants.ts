@@ -1,0 +1,137 @@
+/**
+ * The books of the scheduler must agree after every event: counts, list membership, weights, load sums, every task in
+ * exactly one place and on a CPU it may run on. Slow, and therefore only for tests and fuzzing.
+ */
+import type { Kernel } from './kernel.ts';
+import { utilEst } from './load-avg.ts';
+import { Class, OnRq, State, SUM_ROW, Sum } from './tables.ts';
+
+/** What is wrong, or null. */
+export function checkInvariants(k: Kernel): string | null {
+  for (let cpu = 0; cpu < k.nrCpus; cpu++) {
+    const wrong = checkCpu(k, cpu);
+    if (wrong !== null) return `CPU ${cpu}: ${wrong}`;
+  }
+  for (let q = 0; q < k.cfs.cpu.length; q++) {
+    const wrong = checkCfsRq(k, q);
+    if (wrong !== null) return `cfs_rq ${q} of CPU ${k.cfs.cpu[q]}: ${wrong}`;
+  }
+  return checkTasks(k) ?? checkNohz(k);
+}
+
+function checkCpu(k: Kernel, cpu: number): string | null {
+  const { rq, cfs, task } = k;
+  const curr = rq.curr[cpu]!;
+  if (task.alive[curr] === 0) return `current task ${curr} does not live`;
+  if (task.cpu[curr] !== cpu) return `current task ${curr} belongs to CPU ${task.cpu[curr]}`;
+  if (task.onCpu[curr] !== 1) return `current task ${curr} is not marked as running`;
+  const stopper = task.onRq[k.nrCpus + cpu] !== 0 ? 1 : 0;
+  const rt = rq.rtThrottled[cpu] === 0 ? rq.rtNrRunning[cpu]! : 0;
+  const total = cfs.hNrRunning[cpu]! + rt + stopper;
+  if (rq.nrRunning[cpu] !== total) return `nr_running is ${rq.nrRunning[cpu]}, but ${total} tasks are queued`;
+  if ((rq.ttwuPending[cpu] !== 0) !== rq.wakeListHead[cpu]! >= 0) return 'ttwu_pending and the wake list disagree';
+
+  let listed = 0;
+  let before = -1;
+  let est = 0;
+  for (let t = rq.cfsTasksHead[cpu]!; t >= 0; t = task.listNext[t]!) {
+    if (task.listPrev[t] !== before) return `cfs_tasks is not linked both ways at task ${t}`;
+    if (task.cpu[t] !== cpu) return `task ${t} of CPU ${task.cpu[t]} is in cfs_tasks`;
+    if (k.se.onRq[k.entityOf(t)] === 0) return `task ${t} is in cfs_tasks but not queued`;
+    est += utilEst(k, t);
+    before = t;
+    if (++listed > k.nrTasks) return 'cfs_tasks is a circle';
+  }
+  if (rq.cfsTasksTail[cpu] !== before) return 'the tail of cfs_tasks is wrong';
+  if (k.nrGroupEntities === 0) {
+    if (listed !== cfs.hNrRunning[cpu]) return `cfs_tasks has ${listed} tasks, h_nr_running is ${cfs.hNrRunning[cpu]}`;
+    if (cfs.utilEstEnqueued[cpu] !== est) return `util_est is ${cfs.utilEstEnqueued[cpu]}, its tasks' sum ${est}`;
+  }
+  const k2 = rq.clock[cpu]!;
+  if (k2 > k.now) return `the clock ${k2} is ahead of the time ${k.now}`;
+  return null;
+}
+
+function checkCfsRq(k: Kernel, q: number): string | null {
+  const { cfs, se, avg } = k;
+  const curr = cfs.curr[q]!;
+  let nr = 0;
+  let load = 0;
+  let tasks = 0;
+  let previous = -1;
+  const count = (e: number): string | null => {
+    if (se.onRq[e] === 0) return `entity ${e} is queued but says it is not`;
+    if (se.cfsRq[e] !== q) return `entity ${e} says it is on cfs_rq ${se.cfsRq[e]}`;
+    nr++;
+    load += se.weight[e]!;
+    tasks += k.isTask(e) ? 1 : cfs.throttled[se.myQ[e]!] !== 0 ? 0 : cfs.hNrRunning[se.myQ[e]!]!;
+    return null;
+  };
+  for (let e = cfs.leftmost[q]!; e >= 0; e = se.next[e]!) {
+    if (e === curr) return `the running entity ${e} is in the queue`;
+    if (se.prev[e] !== previous) return `the queue is not linked both ways at entity ${e}`;
+    if (previous >= 0 && se.vruntime[previous]! > se.vruntime[e]!)
+      return `entities ${previous} and ${e} are out of order`;
+    const wrong = count(e);
+    if (wrong !== null) return wrong;
+    previous = e;
+    if (nr > se.onRq.length) return 'the queue is a circle';
+  }
+  if (cfs.rightmost[q] !== previous) return 'the right end of the queue is wrong';
+  if (curr >= 0 && se.onRq[curr] !== 0) {
+    const wrong = count(curr);
+    if (wrong !== null) return wrong;
+  }
+  if (cfs.nrRunning[q] !== nr) return `nr_running is ${cfs.nrRunning[q]}, but ${nr} entities are queued`;
+  if (cfs.load[q] !== load) return `load is ${cfs.load[q]}, the entities' sum ${load}`;
+  if (cfs.hNrRunning[q] !== tasks) return `h_nr_running is ${cfs.hNrRunning[q]}, but ${tasks} tasks are below`;
+  const row = avg.sums.subarray(q * SUM_ROW, (q + 1) * SUM_ROW);
+  for (const value of [avg.loadAvg[q]!, avg.utilAvg[q]!, avg.runnableAvg[q]!, ...row.subarray(Sum.LOAD)]) {
+    if (!(value >= 0) || !Number.isInteger(value)) return `a load average is ${value}`;
+  }
+  return null;
+}
+
+function checkTasks(k: Kernel): string | null {
+  const { task, rq, se } = k;
+  const running = new Uint8Array(k.nrTasks);
+  for (let cpu = 0; cpu < k.nrCpus; cpu++) running[rq.curr[cpu]!]! += 1;
+  const waking = new Uint8Array(k.nrTasks);
+  for (let cpu = 0; cpu < k.nrCpus; cpu++) {
+    for (let t = rq.wakeListHead[cpu]!; t >= 0; t = task.wakeNext[t]!) waking[t]! += 1;
+  }
+  for (let t = 2 * k.nrCpus; t < k.nrTasks; t++) {
+    if (task.alive[t] === 0) continue;
+    const name = `task ${t}`;
+    if (running[t]! > 1) return `${name} is current on ${running[t]} CPUs`;
+    if (waking[t]! > 1) return `${name} is in ${waking[t]} wake lists`;
+    const queued = task.onRq[t] === OnRq.QUEUED;
+    if (task.onRq[t] === OnRq.MIGRATING) return `${name} is left in the air`;
+    const fair = task.schedClass[t] === Class.FAIR;
+    if (fair && queued !== (se.onRq[k.entityOf(t)] !== 0)) return `${name} and its entity disagree about being queued`;
+    if (waking[t] === 1 && (queued || task.state[t] !== State.WAKING)) return `${name} is being woken and queued`;
+    if (queued && task.state[t] === State.WAKING) return `${name} is queued while waking`;
+    if (!queued && task.state[t] === State.RUNNING) return `${name} should run but is queued nowhere`;
+    if (queued && !k.allowed(t, task.cpu[t]!) && !movesSoon(k, t))
+      return `${name} is on CPU ${task.cpu[t]}, where it may not run`;
+    const i = k.avgSe + k.entityOf(t);
+    if (!(k.avg.utilAvg[i]! >= 0 && k.avg.loadAvg[i]! >= 0)) return `${name} has a negative average`;
+  }
+  return null;
+}
+
+/** A stopper has been asked to take the task to where it may run. */
+function movesSoon(k: Kernel, task: number): boolean {
+  return k.stoppers.queues[k.task.cpu[task]!]!.some((work) => work.task === task);
+}
+
+function checkNohz(k: Kernel): string | null {
+  let n = 0;
+  for (let cpu = 0; cpu < k.nrCpus; cpu++) {
+    const inMask = (k.nohz.idleCpusMask[cpu >>> 5]! & (1 << (cpu & 31))) !== 0;
+    if (inMask !== (k.rq.nohzTickStopped[cpu] !== 0)) return `CPU ${cpu} and the nohz mask disagree`;
+    if (inMask) n++;
+  }
+  if (n !== k.nohz.nrCpus) return `nohz.nr_cpus is ${k.nohz.nrCpus}, but ${n} CPUs are in the mask`;
+  return null;
+}

@@ -1,0 +1,73 @@
+/**
+ * When which CPU ticks next. All CPUs tick at the same instants (or, with `skew_tick`, a little apart): one cursor walks the
+ * CPUs whose tick runs, in order of their number, so that a tick costs no queue operation. @spec 01 §2
+ */
+import type { Kernel } from './kernel.ts';
+
+export class TickCursor {
+  readonly #periodNs: number;
+  /** Offset of each CPU within a round; null when all tick together. */
+  readonly #phase: Float64Array | null;
+  /** The round being walked, and the first CPU of it that has not been looked at. */
+  #roundNs: number;
+  #from = 0;
+  #valid = false;
+  /** The next tick of any CPU; -1 and Infinity when no CPU ticks. Only right after `find`. */
+  cpu = -1;
+  time = Number.POSITIVE_INFINITY;
+
+  constructor(nrCpus: number, periodNs: number, offsetNs: number, skewed: boolean) {
+    this.#periodNs = periodNs;
+    this.#roundNs = -offsetNs;
+    this.#phase = skewed
+      ? Float64Array.from({ length: nrCpus }, (_, cpu) => Math.floor((periodNs * cpu) / (2 * nrCpus)))
+      : null;
+  }
+
+  /** Works out the next tick. */
+  find(k: Kernel): void {
+    if (this.#valid) return;
+    this.#valid = true;
+    const { tickOn, tickOnSince } = k.loop;
+    for (let empty = false; ; ) {
+      for (let word = this.#from >>> 5; word < tickOn.length; word++) {
+        let bits = tickOn[word]!;
+        if (word === this.#from >>> 5) bits &= -1 << (this.#from & 31);
+        for (; bits !== 0; bits &= bits - 1) {
+          const cpu = (word << 5) + 31 - Math.clz32(bits & -bits);
+          const time = this.#phase === null ? this.#roundNs : this.#roundNs + this.#phase[cpu]!;
+          // A tick that was switched on at this instant comes a period later.
+          if (time > tickOnSince[cpu]!) {
+            this.cpu = cpu;
+            this.time = time;
+            return;
+          }
+        }
+      }
+      if (empty && tickOn.every((word) => word === 0)) {
+        this.cpu = -1;
+        this.time = Number.POSITIVE_INFINITY;
+        return;
+      }
+      empty = true;
+      this.#roundNs += this.#periodNs;
+      this.#from = 0;
+    }
+  }
+
+  /** The tick that was found is being handled. */
+  taken(): void {
+    this.#from = this.cpu + 1;
+    this.#valid = false;
+  }
+
+  /** Some CPU's tick was switched on or off at `now`. */
+  changed(now: number): void {
+    this.#valid = false;
+    // After a time without any ticks the round may lie far back.
+    if (this.#roundNs + this.#periodNs <= now) {
+      this.#roundNs += Math.floor((now - this.#roundNs) / this.#periodNs) * this.#periodNs;
+      this.#from = 0;
+    }
+  }
+}
