@@ -11,15 +11,15 @@ const MAX_LEVEL = 15;
 const NR_CAUSES = MIGRATE_CAUSES.length;
 
 export class DecisionFigures {
-  switches = 0;
-  voluntary = 0;
-  involuntary = 0;
   newidleCalls = 0;
   newidlePulled = 0;
   nohzKicks = 0;
   nohzBalances = 0;
   activeBalances = 0;
   readonly #topology: Topology;
+  #switches = 0;
+  #voluntary = 0;
+  #involuntary = 0;
   #migrations = 0;
   readonly #byDistance = new Float64Array(DISTANCE_NAMES.length);
   /** [(level + 1) * NR_CAUSES + cause]. */
@@ -32,6 +32,14 @@ export class DecisionFigures {
 
   constructor(topology: Topology) {
     this.#topology = topology;
+  }
+
+  /** A CPU switched away from a task that could go on or not, or from the idle task. */
+  switched(fromTask: boolean, runnable: boolean): void {
+    this.#switches++;
+    if (!fromTask) return;
+    if (runnable) this.#involuntary++;
+    else this.#voluntary++;
   }
 
   /** A task changed CPU; `cause` < 0: not known. */
@@ -59,9 +67,9 @@ export class DecisionFigures {
   }
 
   restart(): void {
-    this.switches = 0;
-    this.voluntary = 0;
-    this.involuntary = 0;
+    this.#switches = 0;
+    this.#voluntary = 0;
+    this.#involuntary = 0;
     this.newidleCalls = 0;
     this.newidlePulled = 0;
     this.nohzKicks = 0;
@@ -74,10 +82,10 @@ export class DecisionFigures {
 
   listSwitches(list: FigureList, seconds: number, observed: boolean): void {
     const known = (value: number) => (observed ? value : null);
-    list.add('switches', known(this.switches));
-    list.add('switches_per_s', known(this.switches / seconds));
-    list.add('switches_voluntary', known(this.voluntary));
-    list.add('switches_involuntary', known(this.involuntary));
+    list.add('switches', known(this.#switches));
+    list.add('switches_per_s', known(this.#switches / seconds));
+    list.add('switches_voluntary', known(this.#voluntary));
+    list.add('switches_involuntary', known(this.#involuntary));
   }
 
   listMigrations(list: FigureList, seconds: number, kinds: Kinds, observed: boolean): void {

@@ -331,6 +331,9 @@ export const PARAMETERS: Readonly<Record<string, string>> = {
   pass: 'a level of domains, `/` and an idle type (`idle`, `busy`, `newidle`)',
   length: '`below_1us`, `1us`, `10us`, `100us`, `1ms`, `10ms`, `100ms`, `1s` or `10s`',
   limit: '`1ms`, `10ms` or `100ms`',
+  level: 'a level of domains: `SMT`, `MC`, ...',
+  statistic: '`min`, `median`, `max`, `mean` or `sum`, of tasks',
+  counter: 'idle type, `_` and the counter; or a counter of the domain',
 };
 
 const VALUES: Readonly<Record<string, string>> = {
@@ -341,13 +344,16 @@ const VALUES: Readonly<Record<string, string>> = {
   limit: '1ms|10ms|100ms',
 };
 
-const MATCHERS = FIGURES.map(({ pattern }) => {
+/** Matches the names that a pattern stands for. */
+export function patternMatcher(pattern: string): RegExp {
   const source = pattern
     .split(/\{([^}]*)\}/)
     .map((part, i) => (i % 2 === 0 ? part.replaceAll('.', '\\.') : `(?:${VALUES[part] ?? '.+'})`))
     .join('');
   return new RegExp(`^${source}$`);
-});
+}
+
+const MATCHERS = FIGURES.map(({ pattern }) => patternMatcher(pattern));
 
 /** Place of a figure in the table; one past the end for a name that is not in it. */
 export function figureIndex(name: string): number {
