@@ -18,7 +18,7 @@ import { taskFitsCpu } from './misfit.ts';
 export function canMigrateTask(k: Kernel, env: LbEnv, task: number): boolean {
   if (k.recorder.on[Ev.CAN_MIGRATE]) recordCanMigrate(k, env, task);
   const may = mayMigrate(k, env, task);
-  record(k, Ev.CAN_MIGRATE_RET, k.thisCpu, may ? 1 : 0);
+  if (k.tracing) record(k, Ev.CAN_MIGRATE_RET, k.thisCpu, may ? 1 : 0);
   return may;
 }
 
@@ -169,7 +169,7 @@ function fitsImbalance(k: Kernel, env: LbEnv, task: number): boolean {
 
 /** @spec 06 §12 */
 export function detachTask(k: Kernel, env: LbEnv, task: number): void {
-  recordTask(k, Ev.DETACH, k.thisCpu, task, env.srcCpu, env.dstCpu);
+  if (k.tracing) recordTask(k, Ev.DETACH, k.thisCpu, task, env.srcCpu, env.dstCpu);
   if (k.task.hot[task] !== 0) {
     k.task.hot[task] = 0;
     k.sd.counters[env.sd * DOMAIN_COUNTERS + env.idle * 8 + Lb.HOT_GAINED]! += 1;

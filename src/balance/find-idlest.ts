@@ -51,13 +51,13 @@ export class IdlestSearch {
 
   /** -1: stay in the local group. @spec 05 §5.2 */
   #findIdlestGroup(k: Kernel, sd: number, task: number, cpu: number): number {
-    recordTask(k, Ev.IDLEST, k.thisCpu, task, k.sd.level[sd]!, cpu);
+    if (k.tracing) recordTask(k, Ev.IDLEST, k.thisCpu, task, k.sd.level[sd]!, cpu);
     const group = this.#choose(k, sd, task, cpu);
     if (k.recorder.on[Ev.IDLEST_RET]) {
       const mask = group < 0 ? 0 : k.sd.groupMask[group]!;
       const lo = group < 0 ? 0 : k.sd.masks[mask]!;
       const hi = group < 0 || k.sd.maskWords < 2 ? 0 : k.sd.masks[mask + 1]!;
-      record(k, Ev.IDLEST_RET, k.thisCpu, group + 1, lo, hi);
+      if (k.tracing) record(k, Ev.IDLEST_RET, k.thisCpu, group + 1, lo, hi);
     }
     return group;
   }

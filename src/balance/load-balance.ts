@@ -198,7 +198,7 @@ export class LoadBalancer {
       k.sd.nrBalanceFailed[env.sd]!,
     );
     const need = this.#active && this.#activeBalanceNeeded(k);
-    record(k, Ev.NEED_ACTIVE_RET, k.thisCpu, need ? 1 : 0);
+    if (k.tracing) record(k, Ev.NEED_ACTIVE_RET, k.thisCpu, need ? 1 : 0);
     return need;
   }
 
@@ -256,7 +256,7 @@ export class LoadBalancer {
     const { env } = this;
     const { rq, sd } = k;
     const target = rq.pushCpu[src]!;
-    record(k, Ev.ACTIVE_BALANCE, src, src, rq.nrRunning[src]!, target);
+    if (k.tracing) record(k, Ev.ACTIVE_BALANCE, src, src, rq.nrRunning[src]!, target);
     let pushed = -1;
     if (k.cpuActive[src] !== 0 && k.cpuActive[target] !== 0 && rq.activeBalance[src] !== 0 && rq.nrRunning[src]! > 1) {
       let domain = sd.lowest[target]!;

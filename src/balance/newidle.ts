@@ -46,12 +46,12 @@ export class Newidle {
     updateMisfitStatus(k, -1, cpu);
     if (k.recorder.on[Ev.NEWIDLE]) recordNewidle(k, cpu);
     if (rq.ttwuPending[cpu] !== 0) {
-      record(k, Ev.NEWIDLE_RET, cpu, 0);
+      if (k.tracing) record(k, Ev.NEWIDLE_RET, cpu, 0);
       return false;
     }
     rq.idleStamp[cpu] = rq.clock[cpu]!;
     if (k.cpuActive[cpu] === 0) {
-      record(k, Ev.NEWIDLE_RET, cpu, 0);
+      if (k.tracing) record(k, Ev.NEWIDLE_RET, cpu, 0);
       return false;
     }
     this.#next[cpu] = k.jiffies + k.hz;
@@ -76,13 +76,13 @@ export class Newidle {
     while (this.#domain[cpu]! >= 0) {
       if (this.#step[cpu] === Step.DOMAIN && !this.#enter(k, cpu)) continue;
       if (this.#step[cpu] === Step.DECIDE) {
-        if (k.loop.debt[cpu]! > 0) return UNFINISHED;
+        if (k.owes(cpu)) return UNFINISHED;
         const domain = this.#domain[cpu]!;
         const cost = k.now - this.#enteredAt[cpu]!;
         this.#pulled[cpu] = this.#lb.balance(k, domain, cpu, Idle.NEWLY_IDLE, cost);
         this.#step[cpu] = Step.ACCOUNT;
       }
-      if (k.loop.debt[cpu]! > 0) return UNFINISHED;
+      if (k.owes(cpu)) return UNFINISHED;
       this.#account(k, cpu);
     }
     return this.#finish(k, cpu);
@@ -151,7 +151,7 @@ export class Newidle {
     if (rq.nextBalance[cpu]! > this.#next[cpu]!) rq.nextBalance[cpu] = this.#next[cpu]!;
     if (pulled !== 0) rq.idleStamp[cpu] = 0;
     else nohzNewidleBalance(k, cpu);
-    record(k, Ev.NEWIDLE_RET, cpu, pulled);
+    if (k.tracing) record(k, Ev.NEWIDLE_RET, cpu, pulled);
     return pulled;
   }
 

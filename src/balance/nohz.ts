@@ -20,9 +20,9 @@ const KICK_MASK = BALANCE_KICK | STATS_KICK | NEXT_KICK;
 
 export class NohzBalancer {
   readonly #rebalance: Rebalance;
-  /** The loop over idle CPUs, by executing CPU: who comes next, how many are left, and what was found. */
+  /** The loop over idle CPUs, by executing CPU: who comes next, past the last CPU or not, and what was found. */
   readonly #cursor: Int32Array;
-  readonly #left: Int32Array;
+  readonly #wrapped: Uint8Array;
   readonly #flags: Uint8Array;
   readonly #balancing: Uint8Array;
   readonly #start: Float64Array;
@@ -35,7 +35,7 @@ export class NohzBalancer {
   constructor(nrCpus: number, rebalance: Rebalance) {
     this.#rebalance = rebalance;
     this.#cursor = new Int32Array(nrCpus);
-    this.#left = new Int32Array(nrCpus);
+    this.#wrapped = new Uint8Array(nrCpus);
     this.#flags = new Uint8Array(nrCpus);
     this.#balancing = new Uint8Array(nrCpus);
     this.#start = new Float64Array(nrCpus);
@@ -48,12 +48,12 @@ export class NohzBalancer {
 
   /** The loop of _nohz_idle_balance starts on a CPU. @spec 07 §4.3 */
   begin(k: Kernel, cpu: number, flags: number): void {
-    record(k, Ev.NOHZ_IDLE_BALANCE, cpu, cpu, flags);
+    if (k.tracing) record(k, Ev.NOHZ_IDLE_BALANCE, cpu, cpu, flags);
     if ((flags & STATS_KICK) !== 0) k.nohz.hasBlocked = false;
     if ((flags & NEXT_KICK) !== 0) k.nohz.needsUpdate = false;
     this.#flags[cpu] = flags;
     this.#cursor[cpu] = cpu + 1;
-    this.#left[cpu] = k.nrCpus;
+    this.#wrapped[cpu] = 0;
     this.#balancing[cpu] = 0;
     this.#start[cpu] = k.jiffies;
     this.#next[cpu] = k.jiffies + 60 * k.hz;
@@ -68,39 +68,39 @@ export class NohzBalancer {
 
   /** Goes on with the loop; 0 when it is over. */
   step(k: Kernel, cpu: number): number {
-    const { nohz, rq } = k;
     const flags = this.#flags[cpu]!;
+    if (this.#balancing[cpu] !== 0) {
+      if (this.#rebalance.step(k, cpu) === UNFINISHED) return UNFINISHED;
+      this.#balancing[cpu] = 0;
+      this.#collect(k, cpu);
+    }
+    const { nextBalance, nrRunning, curr, ttwuPending } = k.rq;
+    const mask = k.nohz.idleCpusMask;
     for (;;) {
-      if (this.#balancing[cpu] !== 0) {
-        if (this.#rebalance.step(k, cpu) === UNFINISHED) return UNFINISHED;
-        this.#balancing[cpu] = 0;
-        this.#collect(k, cpu);
-      }
-      const target = this.#nextTarget(k, cpu);
+      const target = this.#advance(k, cpu, mask);
       if (target < 0) break;
-      if (!k.idleCpu(target)) continue;
-      if (!k.idleCpu(cpu) && rq.needResched[cpu] !== 0) {
+      if (curr[target] !== target || nrRunning[target] !== 0 || ttwuPending[target] !== 0) continue;
+      if (k.needResched(cpu) && !k.idleCpu(cpu)) {
         if ((flags & STATS_KICK) !== 0) this.#blocked[cpu] = 1;
-        if ((flags & NEXT_KICK) !== 0) nohz.needsUpdate = true;
+        if ((flags & NEXT_KICK) !== 0) k.nohz.needsUpdate = true;
         this.#end(k, cpu);
         return 0;
       }
       if ((flags & STATS_KICK) !== 0 && this.#updateStats(k, cpu, target)) this.#blocked[cpu] = 1;
       this.#target[cpu] = target;
-      if (k.jiffies >= rq.nextBalance[target]!) {
-        updateRqClock(k, target);
-        if ((flags & BALANCE_KICK) !== 0) {
-          this.#rebalance.begin(k, cpu, target, Idle.IDLE);
+      if (k.jiffies >= nextBalance[target]!) updateRqClock(k, target);
+      if ((flags & BALANCE_KICK) !== 0 && k.jiffies >= nextBalance[target]!) {
+        this.#rebalance.begin(k, cpu, target, Idle.IDLE);
+        if (k.owes(cpu) || this.#rebalance.step(k, cpu) === UNFINISHED) {
           this.#balancing[cpu] = 1;
-          if (k.loop.debt[cpu]! > 0) return UNFINISHED;
-          continue;
+          return UNFINISHED;
         }
       }
       this.#collect(k, cpu);
-      if (k.loop.debt[cpu]! > 0) return UNFINISHED;
+      if (k.owes(cpu)) return UNFINISHED;
     }
-    if (this.#haveNext[cpu] !== 0) nohz.nextBalance = this.#next[cpu]!;
-    if ((flags & STATS_KICK) !== 0) nohz.nextBlocked = this.#start[cpu]! + k.msecsToJiffies(32);
+    if (this.#haveNext[cpu] !== 0) k.nohz.nextBalance = this.#next[cpu]!;
+    if ((flags & STATS_KICK) !== 0) k.nohz.nextBlocked = this.#start[cpu]! + k.msecsToJiffies(32);
     this.#end(k, cpu);
     return 0;
   }
@@ -119,23 +119,20 @@ export class NohzBalancer {
   }
 
   /** The next CPU of the mask, wrapping, this CPU last; -1 after that. */
-  #nextTarget(k: Kernel, cpu: number): number {
-    const mask = k.nohz.idleCpusMask;
-    while (this.#left[cpu]! > 0) {
-      const from = this.#cursor[cpu]! % k.nrCpus;
+  #advance(k: Kernel, cpu: number, mask: Uint32Array): number {
+    let from = this.#cursor[cpu]!;
+    if (this.#wrapped[cpu] === 0) {
       const found = nextInMask(mask, from, k.nrCpus);
-      const skipped = found < 0 ? k.nrCpus - from : found - from;
-      this.#left[cpu]! -= skipped;
-      if (found < 0) {
-        this.#cursor[cpu] = 0;
-        continue;
+      if (found >= 0) {
+        this.#cursor[cpu] = found + 1;
+        return found;
       }
-      if (this.#left[cpu]! <= 0) return -1;
-      this.#left[cpu]! -= 1;
-      this.#cursor[cpu] = found + 1;
-      return found;
+      this.#wrapped[cpu] = 1;
+      from = 0;
     }
-    return -1;
+    const found = nextInMask(mask, from, cpu + 1);
+    this.#cursor[cpu] = found < 0 ? cpu + 1 : found + 1;
+    return found;
   }
 
   /** True if the CPU may have blocked load left. @spec 07 §4.3 */
@@ -149,21 +146,23 @@ export class NohzBalancer {
   }
 }
 
-function nextInMask(mask: Uint32Array, from: number, nrCpus: number): number {
-  if (from >= nrCpus) return -1;
+/** The first CPU of the mask within from..end-1, or -1. */
+function nextInMask(mask: Uint32Array, from: number, end: number): number {
+  if (from >= end) return -1;
   let word = from >>> 5;
   let bits = mask[word]! & (-1 << (from & 31));
   while (bits === 0) {
     if (++word >= mask.length) return -1;
     bits = mask[word]!;
   }
-  return (word << 5) + 31 - Math.clz32(bits & -bits);
+  const found = (word << 5) + 31 - Math.clz32(bits & -bits);
+  return found < end ? found : -1;
 }
 
 /** An idle CPU's tick has been stopped. @spec 07 §3.1 */
 export function nohzBalanceEnterIdle(k: Kernel, cpu: number): void {
   const { rq, nohz, sd } = k;
-  record(k, Ev.NOHZ_ENTER, cpu, cpu);
+  if (k.tracing) record(k, Ev.NOHZ_ENTER, cpu, cpu);
   if (k.cpuActive[cpu] === 0) return;
   rq.hasBlockedLoad[cpu] = 1;
   if (rq.nohzTickStopped[cpu] === 0) {
@@ -264,7 +263,7 @@ export function nohzCsdFunc(k: Kernel, cpu: number): void {
   const { rq } = k;
   const flags = rq.nohzFlags[cpu]!;
   if ((flags & KICK_MASK) === 0) return;
-  record(k, Ev.ILB_KICKED, cpu, cpu, rq.nrRunning[cpu]!);
+  if (k.tracing) record(k, Ev.ILB_KICKED, cpu, cpu, rq.nrRunning[cpu]!);
   rq.nohzFlags[cpu] = flags & ~(KICK_MASK | NEWILB_KICK);
   rq.idleBalance[cpu] = k.idleCpu(cpu) ? 1 : 0;
   if (rq.idleBalance[cpu] === 0) return;
@@ -277,5 +276,5 @@ export function nohzRunIdleBalance(k: Kernel, cpu: number): boolean {
   const flags = k.rq.nohzFlags[cpu]!;
   if ((flags & NEWILB_KICK) === 0) return false;
   k.rq.nohzFlags[cpu] = flags & ~NEWILB_KICK;
-  return flags === NEWILB_KICK && k.rq.needResched[cpu] === 0;
+  return flags === NEWILB_KICK && !k.needResched(cpu);
 }

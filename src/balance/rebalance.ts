@@ -46,7 +46,7 @@ export class Rebalance {
 
   /** CPU `cpu` starts balancing the domains of `target`. */
   begin(k: Kernel, cpu: number, target: number, idle: number): void {
-    record(k, Ev.REBALANCE, cpu, target, k.rq.nrRunning[target]!, idle);
+    if (k.tracing) record(k, Ev.REBALANCE, cpu, target, k.rq.nrRunning[target]!, idle);
     this.#target[cpu] = target;
     this.#domain[cpu] = k.sd.lowest[target]!;
     this.#idle[cpu] = idle;
@@ -65,12 +65,12 @@ export class Rebalance {
       const domain = this.#domain[cpu]!;
       if (this.#entered[cpu] === 0) {
         if (!this.#enter(k, cpu, domain)) continue;
-        if (k.loop.debt[cpu]! > 0) return UNFINISHED;
+        if (k.owes(cpu)) return UNFINISHED;
       }
       this.#pass(k, cpu, domain);
       this.#collect(k, cpu, domain);
       this.#domain[cpu] = sd.parent[domain]!;
-      if (k.loop.debt[cpu]! > 0) return UNFINISHED;
+      if (k.owes(cpu)) return UNFINISHED;
     }
     this.#finish(k, cpu);
     return 0;

@@ -76,7 +76,7 @@ export class IdleSearch {
   /** A per-CPU kernel thread wakes a task that was here: it is about to sleep. @spec 05 §4 step 3 */
   #stacksOnKthread(k: Kernel, prev: number): boolean {
     const here = k.thisCpu;
-    if (prev !== here || k.inInterrupt || k.loop.softirqStage[here] !== 0) return false;
+    if (prev !== here || k.inInterrupt || k.loop.inSoftirq[here] !== 0) return false;
     return k.task.perCpuKthread[k.rq.curr[here]!] !== 0 && k.rq.nrRunning[here]! <= 1;
   }
 

@@ -74,7 +74,7 @@ function schedInfoDequeue(k: Kernel, cpu: number, task: number): void {
  */
 export function setTaskCpu(k: Kernel, task: number, cpu: number, cause: number, level: number): void {
   const old = k.task.cpu[task]!;
-  recordTask(k, Ev.SCHED_MIGRATE_TASK, k.thisCpu, task, old, cpu, k.tracePrio(task), cause, level);
+  if (k.tracing) recordTask(k, Ev.SCHED_MIGRATE_TASK, k.thisCpu, task, old, cpu, k.tracePrio(task), cause, level);
   if (old === cpu) return;
   if (k.task.schedClass[task] === Class.FAIR) migrateTaskRqFair(k, task);
   k.task.nrMigrations[task]! += 1;
@@ -129,5 +129,5 @@ export function checkPreemptCurr(k: Kernel, cpu: number, task: number, flags: nu
     k.reschedCurr(cpu);
   }
   // The switch that follows uses the clock of this wakeup. @spec 01 §1
-  if (rq.needResched[cpu] !== 0 && (k.isIdleTask(curr) || k.task.onRq[curr] === OnRq.QUEUED)) rq.clockSkip[cpu] = 1;
+  if (k.needResched(cpu) && (k.isIdleTask(curr) || k.task.onRq[curr] === OnRq.QUEUED)) rq.clockSkip[cpu] = 1;
 }

@@ -1,6 +1,6 @@
 /**
  * What a CPU does next. Each CPU is a small machine that is given control when an event of its own is due or an interrupt
- * reaches it, and goes on until it computes, waits, or is busy in the kernel for a while:
+ * reaches it, and goes on until it computes, waits, or is busy in the kernel for a while. In this order (`Todo`):
  *
  *   pay for kernel work done  ─►  finish schedule() (interrupts off)  ─►  interrupts  ─►  softirq
  *        ─►  schedule() if something better should run  ─►  idle loop, stopper, or the current task's program
@@ -11,8 +11,8 @@ import { Ev } from '../trace/events.ts';
 import { periodTimerExpired, slackTimerExpired } from './bandwidth.ts';
 import { UNFINISHED } from './hooks.ts';
 import { IdlePhase, idleStep, leaveIdle } from './idle.ts';
-import { Irq, type Kernel, Softirq } from './kernel.ts';
-import { programStep } from './program-step.ts';
+import { type Kernel, TODO_IRQS, Todo } from './kernel.ts';
+import { runProgram } from './program-step.ts';
 import { record } from './record.ts';
 import { rtPeriodExpired } from './rt.ts';
 import { scheduleBegin, scheduleStep } from './schedule.ts';
@@ -28,17 +28,16 @@ const CALL_FUNCTION_SINGLE_VECTOR = 251;
 /** The event of `slot` is due. */
 export function dispatch(k: Kernel, slot: number): void {
   if (slot >= k.slotTimer) {
-    const task = slot - k.slotTimer;
-    timerInterrupt(k, k.programs.timerCpu(task), task);
+    timerInterrupt(k, slot - k.slotTimer);
   } else if (slot >= k.slotGlobal) {
     globalTimer(k, slot - k.slotGlobal);
   } else if (slot >= k.slotRun) {
     runEvent(k, slot - k.slotRun);
   } else if (slot >= k.slotCall) {
     const cpu = slot - k.slotCall;
-    interrupt(k, cpu, k.polling(cpu) ? Irq.POLL : Irq.CALL);
+    interrupt(k, cpu, k.polling(cpu) ? Todo.POLL : Todo.CALL);
   } else {
-    interrupt(k, slot, Irq.RESCHEDULE);
+    interrupt(k, slot, Todo.RESCHEDULE_IPI);
   }
 }
 
@@ -46,20 +45,13 @@ export function dispatch(k: Kernel, slot: number): void {
 export function tickInterrupt(k: Kernel, cpu: number): void {
   const { loop } = k;
   if (loop.busy[cpu] !== 0) {
-    loop.irqPending[cpu]! |= Irq.TICK;
+    loop.todo[cpu]! |= Todo.TICK;
     return;
   }
   k.thisCpu = cpu;
   tick(k, cpu);
   // The common case: a task computes on and nothing is to be done.
-  if (
-    loop.softirqPending[cpu] === 0 &&
-    k.rq.needResched[cpu] === 0 &&
-    loop.debt[cpu] === 0 &&
-    loop.segmentActive[cpu] !== 0
-  )
-    return;
-  runCpu(k, cpu);
+  if (loop.todo[cpu] !== 0 || loop.segmentActive[cpu] === 0) runCpu(k, cpu);
 }
 
 /** A kernel stretch or the current task's user segment has ended. */
@@ -75,13 +67,13 @@ function runEvent(k: Kernel, cpu: number): void {
 }
 
 function interrupt(k: Kernel, cpu: number, bit: number): void {
-  k.loop.irqPending[cpu]! |= bit;
+  k.loop.todo[cpu]! |= bit;
   if (k.loop.busy[cpu] === 0) runCpu(k, cpu);
 }
 
-function timerInterrupt(k: Kernel, cpu: number, task: number): void {
-  k.programs.timerDue(k, cpu, task);
-  interrupt(k, cpu, Irq.TIMER);
+function timerInterrupt(k: Kernel, task: number): void {
+  const cpu = k.programs.timerDue(k, task);
+  interrupt(k, cpu, Todo.TIMER);
 }
 
 /** Timers of no CPU in particular run on whichever is active first. */
@@ -99,33 +91,22 @@ export function runCpu(k: Kernel, cpu: number): void {
   const { loop, rq, nrCpus } = k;
   k.thisCpu = cpu;
   for (;;) {
-    if (loop.debt[cpu]! > 0) {
-      beBusy(k, cpu);
-      return;
-    }
-    if (loop.scheduleStage[cpu] !== 0) {
-      scheduleStep(k, cpu);
-      continue;
-    }
-    if (loop.irqPending[cpu] !== 0) {
-      handleIrq(k, cpu);
-      continue;
-    }
-    if (loop.softirqStage[cpu] !== 0 || loop.softirqPending[cpu] !== 0) {
-      handleSoftirq(k, cpu);
-      continue;
-    }
-    if (rq.needResched[cpu] !== 0) {
-      if (rq.curr[cpu] === cpu && loop.idlePhase[cpu] !== IdlePhase.BUSY) {
-        leaveIdle(k, cpu);
-        continue;
+    const todo = loop.todo[cpu]!;
+    if (todo !== 0) {
+      if ((todo & Todo.PAY) !== 0) {
+        beBusy(k, cpu);
+        return;
       }
-      scheduleBegin(k, cpu);
+      if ((todo & Todo.SCHEDULE) !== 0) scheduleStep(k, cpu);
+      else if ((todo & TODO_IRQS) !== 0) handleIrq(k, cpu, todo & TODO_IRQS);
+      else if ((todo & Todo.SOFTIRQ) !== 0) handleSoftirq(k, cpu);
+      else if (loop.idlePhase[cpu] !== IdlePhase.BUSY) leaveIdle(k, cpu);
+      else scheduleBegin(k, cpu);
       continue;
     }
     const curr = rq.curr[cpu]!;
     if (curr >= 2 * nrCpus) {
-      if (loop.segmentActive[cpu] !== 0 || !programStep(k, cpu, curr)) return;
+      if (loop.segmentActive[cpu] !== 0 || !runProgram(k, cpu, curr)) return;
     } else if (curr < nrCpus) {
       if (!idleStep(k, cpu)) return;
     } else {
@@ -139,46 +120,41 @@ function beBusy(k: Kernel, cpu: number): void {
   const { loop } = k;
   if (loop.segmentActive[cpu] !== 0) k.programs.saveWork(k.rq.curr[cpu]!, pauseSegment(k, cpu));
   loop.busy[cpu] = 1;
+  loop.todo[cpu]! &= ~Todo.PAY;
   k.queue.schedule(k.slotRun + cpu, k.now + loop.debt[cpu]!);
   loop.debt[cpu] = 0;
 }
 
-function handleIrq(k: Kernel, cpu: number): void {
+/** Handles the first of the interrupts in `pending`. */
+function handleIrq(k: Kernel, cpu: number, pending: number): void {
   const { loop, rq } = k;
-  const pending = loop.irqPending[cpu]!;
   const bit = pending & -pending;
-  loop.irqPending[cpu] = pending & ~bit;
+  loop.todo[cpu]! &= ~bit;
+  if (bit === Todo.TICK) {
+    tick(k, cpu);
+    return;
+  }
   if (loop.idlePhase[cpu] === IdlePhase.WAIT) loop.idlePhase[cpu] = IdlePhase.ITERATE;
   k.inInterrupt = true;
-  switch (bit) {
-    case Irq.TIMER:
-      k.charge(cpu, k.costs.irqNs);
-      k.programs.timersExpired(k, cpu);
-      break;
-    case Irq.TICK:
-      tick(k, cpu);
-      break;
-    case Irq.RESCHEDULE:
-      k.charge(cpu, k.costs.irqNs);
-      record(k, Ev.RESCHEDULE_ENTRY, cpu, RESCHEDULE_VECTOR);
-      break;
-    default:
-      if (bit === Irq.CALL) {
-        k.charge(cpu, k.costs.irqNs);
-        record(k, Ev.CALL_FUNCTION_SINGLE_ENTRY, cpu, CALL_FUNCTION_SINGLE_VECTOR);
-      }
-      // Function calls come before queued wakeups. @spec 01 §4
-      k.hooks.nohzCall(k, cpu);
-      if (rq.ttwuPending[cpu] !== 0) schedTtwuPending(k, cpu);
+  if (bit !== Todo.POLL) k.charge(cpu, k.costs.irqNs);
+  if (bit === Todo.TIMER) {
+    k.programs.timersExpired(k, cpu);
+  } else if (bit === Todo.RESCHEDULE_IPI) {
+    if (k.tracing) record(k, Ev.RESCHEDULE_ENTRY, cpu, RESCHEDULE_VECTOR);
+  } else {
+    if (k.tracing && bit === Todo.CALL) record(k, Ev.CALL_FUNCTION_SINGLE_ENTRY, cpu, CALL_FUNCTION_SINGLE_VECTOR);
+    // Function calls come before queued wakeups. @spec 01 §4
+    k.hooks.nohzCall(k, cpu);
+    if (rq.ttwuPending[cpu] !== 0) schedTtwuPending(k, cpu);
   }
   k.inInterrupt = false;
 }
 
 function tick(k: Kernel, cpu: number): void {
-  const { loop } = k;
+  const { loop, costs } = k;
   if (loop.idlePhase[cpu] === IdlePhase.WAIT) loop.idlePhase[cpu] = IdlePhase.ITERATE;
   k.inInterrupt = true;
-  loop.debt[cpu]! += k.costs.irqNs + k.costs.tickNs;
+  k.charge(cpu, costs.irqNs + costs.tickNs);
   k.programs.timersSoftExpired(k, cpu);
   schedulerTick(k, cpu);
   k.inInterrupt = false;
@@ -186,14 +162,14 @@ function tick(k: Kernel, cpu: number): void {
 
 function handleSoftirq(k: Kernel, cpu: number): void {
   const { loop } = k;
-  const first = loop.softirqStage[cpu] === 0;
+  const first = loop.inSoftirq[cpu] === 0;
   if (first) {
-    loop.softirqPending[cpu]! &= ~Softirq.SCHED;
-    loop.softirqStage[cpu] = 1;
+    loop.inSoftirq[cpu] = 1;
     k.charge(cpu, k.costs.softirqNs);
-    record(k, Ev.SOFTIRQ_ENTRY, cpu, SCHED_SOFTIRQ);
+    if (k.tracing) record(k, Ev.SOFTIRQ_ENTRY, cpu, SCHED_SOFTIRQ);
   }
   if (k.hooks.softirqStep(k, cpu, first) === UNFINISHED) return;
-  record(k, Ev.SOFTIRQ_EXIT, cpu, SCHED_SOFTIRQ);
-  loop.softirqStage[cpu] = 0;
+  if (k.tracing) record(k, Ev.SOFTIRQ_EXIT, cpu, SCHED_SOFTIRQ);
+  loop.inSoftirq[cpu] = 0;
+  loop.todo[cpu]! &= ~Todo.SOFTIRQ;
 }

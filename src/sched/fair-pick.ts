@@ -38,10 +38,10 @@ export function checkPreemptWakeup(k: Kernel, cpu: number, task: number, flags: 
   if (cfs.throttleCount[se.cfsRq[pse]!] !== 0) return;
   const nextBuddyMarked = k.features.NEXT_BUDDY && scale && (flags & Wake.FORK) === 0;
   if (nextBuddyMarked) setNextBuddy(k, pse);
-  if (rq.needResched[cpu] !== 0) return;
+  if (k.needResched(cpu)) return;
   const currIdlePolicy = k.task.policy[curr] === Policy.IDLE;
   if (currIdlePolicy && k.task.policy[task] !== Policy.IDLE) {
-    preempt();
+    preemptCurr(k, cpu, ce, scale);
     return;
   }
   if (k.task.policy[task] !== Policy.NORMAL || !k.features.WAKEUP_PREEMPTION) return;
@@ -54,21 +54,22 @@ export function checkPreemptWakeup(k: Kernel, cpu: number, task: number, flags: 
   const currIdle = isIdleEntity(k, ce);
   const wakeeIdle = isIdleEntity(k, pse);
   if (currIdle && !wakeeIdle) {
-    preempt();
+    preemptCurr(k, cpu, ce, scale);
     return;
   }
   if (currIdle !== wakeeIdle) return;
   updateCurr(k, se.cfsRq[ce]!);
   if (wakeupPreemptEntity(k, ce, pse) === 1) {
     if (!nextBuddyMarked) setNextBuddy(k, pse);
-    preempt();
+    preemptCurr(k, cpu, ce, scale);
   }
+}
 
-  function preempt(): void {
-    k.reschedCurr(cpu);
-    if (se.onRq[ce] === 0 || k.isIdleTask(curr)) return;
-    if (k.features.LAST_BUDDY && scale && k.isTask(ce)) setLastBuddy(k, ce);
-  }
+/** The preempted entity may be favoured once the one that preempts it is done. @spec 02 §7 */
+function preemptCurr(k: Kernel, cpu: number, ce: number, scale: boolean): void {
+  k.reschedCurr(cpu);
+  if (k.se.onRq[ce] === 0) return;
+  if (k.features.LAST_BUDDY && scale && k.isTask(ce)) setLastBuddy(k, ce);
 }
 
 /** The ancestors (or themselves) of two entities that are queued on the same runqueue. */

@@ -56,47 +56,47 @@ export function enqueueTaskFair(k: Kernel, cpu: number, task: number, flags: num
 }
 
 export function dequeueTaskFair(k: Kernel, cpu: number, task: number, flags: number): void {
-  const { cfs, se, rq } = k;
   const sleeps = (flags & Dequeue.SLEEP) !== 0;
-  let idle = hasIdlePolicy(k, task) ? 1 : 0;
   const wasSchedIdle = k.schedIdleCpu(cpu);
   utilEstDequeue(k, cpu, task);
-  if (dequeueHierarchy()) {
+  if (dequeueHierarchy(k, task, flags, sleeps)) {
     k.subNrRunning(cpu, 1);
     // Only idle-policy tasks are left: balance soon, as if the CPU were idle.
-    if (!wasSchedIdle && k.schedIdleCpu(cpu)) rq.nextBalance[cpu] = k.jiffies;
+    if (!wasSchedIdle && k.schedIdleCpu(cpu)) k.rq.nextBalance[cpu] = k.jiffies;
   }
-  utilEstUpdate(k, cpu, task, sleeps);
+  if (sleeps) utilEstUpdate(k, cpu, task);
+}
 
-  /** False if a throttled runqueue on the way means that the CPU's count does not change. */
-  function dequeueHierarchy(): boolean {
-    let e = k.entityOf(task);
-    while (e >= 0) {
-      const q = se.cfsRq[e]!;
-      dequeueEntity(k, q, e, flags);
-      cfs.hNrRunning[q]! -= 1;
-      cfs.idleHNrRunning[q]! -= idle;
-      if (isIdleCfsRq(k, q)) idle = 1;
-      if (cfs.throttled[q] !== 0) return false;
-      e = se.parent[e]!;
-      if (cfs.load[q] !== 0) {
-        if (sleeps && e >= 0 && cfs.throttleCount[q] === 0) setNextBuddy(k, e);
-        break;
-      }
-      flags |= Dequeue.SLEEP;
+/** False if a throttled runqueue on the way means that the CPU's count does not change. */
+function dequeueHierarchy(k: Kernel, task: number, flags: number, sleeps: boolean): boolean {
+  const { cfs, se } = k;
+  let idle = hasIdlePolicy(k, task) ? 1 : 0;
+  let e = k.entityOf(task);
+  while (e >= 0) {
+    const q = se.cfsRq[e]!;
+    dequeueEntity(k, q, e, flags);
+    cfs.hNrRunning[q]! -= 1;
+    cfs.idleHNrRunning[q]! -= idle;
+    if (isIdleCfsRq(k, q)) idle = 1;
+    if (cfs.throttled[q] !== 0) return false;
+    e = se.parent[e]!;
+    if (cfs.load[q] !== 0) {
+      if (sleeps && e >= 0 && cfs.throttleCount[q] === 0) setNextBuddy(k, e);
+      break;
     }
-    for (; e >= 0; e = se.parent[e]!) {
-      const q = se.cfsRq[e]!;
-      updateLoadAvg(k, q, e, UPDATE_TG);
-      seUpdateRunnable(k, e);
-      updateCfsGroup(k, e);
-      cfs.hNrRunning[q]! -= 1;
-      cfs.idleHNrRunning[q]! -= idle;
-      if (isIdleCfsRq(k, q)) idle = 1;
-      if (cfs.throttled[q] !== 0) return false;
-    }
-    return true;
+    flags |= Dequeue.SLEEP;
   }
+  for (; e >= 0; e = se.parent[e]!) {
+    const q = se.cfsRq[e]!;
+    updateLoadAvg(k, q, e, UPDATE_TG);
+    seUpdateRunnable(k, e);
+    updateCfsGroup(k, e);
+    cfs.hNrRunning[q]! -= 1;
+    cfs.idleHNrRunning[q]! -= idle;
+    if (isIdleCfsRq(k, q)) idle = 1;
+    if (cfs.throttled[q] !== 0) return false;
+  }
+  return true;
 }
 
 /** The runqueue of a group with cpu.idle. */

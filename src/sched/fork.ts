@@ -89,7 +89,7 @@ function clearEntity(k: Kernel, e: number): void {
 /** One child of the current task. @spec 05 §6 */
 export function doFork(k: Kernel, parent: number, kind: number): void {
   const child = createTask(k, kind, parent);
-  recordTask(k, Ev.SCHED_PROCESS_FORK, k.thisCpu, parent, k.task.traceId[child]!);
+  if (k.tracing) recordTask(k, Ev.SCHED_PROCESS_FORK, k.thisCpu, parent, k.task.traceId[child]!);
   announceAffinity(k, child);
   wakeUpNewTask(k, child);
 }
@@ -98,7 +98,7 @@ export function doFork(k: Kernel, parent: number, kind: number): void {
 export function announceAffinity(k: Kernel, task: number): void {
   const allowed = k.task.allowed[task]!;
   if (allowed === 0 || k.recorder.on[Ev.AFFINITY] === 0) return;
-  recordTask(k, Ev.AFFINITY, k.thisCpu, task, k.recorder.mask([...k.affinity.list(allowed)]));
+  if (k.tracing) recordTask(k, Ev.AFFINITY, k.thisCpu, task, k.recorder.mask([...k.affinity.list(allowed)]));
 }
 
 /** A new task is placed and queued, always by its parent. */
@@ -111,7 +111,7 @@ export function wakeUpNewTask(k: Kernel, task: number): void {
   updateRqClock(k, cpu);
   postInitEntityUtilAvg(k, task);
   activateTask(k, cpu, task, 0);
-  recordTask(k, Ev.SCHED_WAKEUP_NEW, k.thisCpu, task, cpu, k.tracePrio(task));
+  if (k.tracing) recordTask(k, Ev.SCHED_WAKEUP_NEW, k.thisCpu, task, cpu, k.tracePrio(task));
   checkPreemptCurr(k, cpu, task, Wake.FORK);
 }
 
@@ -124,7 +124,7 @@ export function schedExec(k: Kernel, cpu: number, task: number): void {
 /** The current task ends; its slot is free once its CPU has switched away. */
 export function doExit(k: Kernel, cpu: number, task: number): void {
   const { programs, task: t } = k;
-  recordTask(k, Ev.SCHED_PROCESS_EXIT, cpu, task, k.tracePrio(task));
+  if (k.tracing) recordTask(k, Ev.SCHED_PROCESS_EXIT, cpu, task, k.tracePrio(task));
   k.charge(cpu, k.costs.exitNs);
   const s = programs.state;
   programs.alive--;
@@ -138,7 +138,7 @@ export function doExit(k: Kernel, cpu: number, task: number): void {
   }
   orphan(k, task);
   t.state[task] = State.DEAD;
-  k.rq.needResched[cpu] = 1;
+  k.setNeedResched(cpu);
 }
 
 /** Children outlive their parent: nobody waits for them any more. */

@@ -5,7 +5,7 @@
  *   enter ─► top of iteration ─► wait ─► (interrupt) ─► top of iteration ... ─► leave when there is something to run
  */
 import { UNFINISHED } from './hooks.ts';
-import type { Kernel } from './kernel.ts';
+import { type Kernel, Todo } from './kernel.ts';
 import { startTick, stopTick } from './tick.ts';
 import { schedTtwuPending } from './wakeup.ts';
 
@@ -25,7 +25,7 @@ export function idleStep(k: Kernel, cpu: number): boolean {
   const { loop } = k;
   if (loop.idlePhase[cpu] === IdlePhase.WAIT) return false;
   if (k.hooks.idleIterationStep(k, cpu) === UNFINISHED) return true;
-  if (k.rq.needResched[cpu] !== 0 || loop.debt[cpu] !== 0) return true;
+  if ((loop.todo[cpu]! & (Todo.RESCHED | Todo.PAY)) !== 0) return true;
   if (wantsTickStopped(k, cpu) && tickRuns(k, cpu)) {
     stopTick(k, cpu);
     k.hooks.tickStopped(k, cpu);

@@ -26,31 +26,39 @@ import { Averages, CfsRqs, Entities, Rqs, Tasks } from './tables.ts';
 import type { TaskGroups } from './task-groups.ts';
 import { TickCursor } from './tick-cursor.ts';
 
-/** Bits of `CpuLoop.irqPending`, handled lowest bit first. */
-export const Irq = {
-  /** The task timers queued in `timerHead` have expired. */
-  TIMER: 1,
-  TICK: 2,
-  RESCHEDULE: 4,
+/** Bits of `CpuLoop.todo`: what a CPU has to attend to before it goes on computing or idling. Lower bits come first. */
+export const Todo = {
+  /** Kernel work done has yet to be paid for in time. */
+  PAY: 1,
+  /** In the middle of schedule(), with interrupts off. */
+  SCHEDULE: 2,
+  /** Interrupts. TIMER: the task timers queued in `timerHead` have expired. */
+  TIMER: 4,
+  TICK: 8,
+  RESCHEDULE_IPI: 16,
   /** Function calls (nohz kick) and then queued wakeups. @spec 01 §4 */
-  CALL: 8,
+  CALL: 32,
   /** A polled need_resched was noticed by an idle CPU. */
-  POLL: 16,
+  POLL: 64,
+  /** The SCHED softirq is raised or running. */
+  SOFTIRQ: 128,
+  /** need_resched. */
+  RESCHED: 256,
 } as const;
 
-/** Bits of `CpuLoop.softirqPending`. */
-export const Softirq = { SCHED: 1 } as const;
+/** The interrupts among them. */
+export const TODO_IRQS = Todo.TIMER | Todo.TICK | Todo.RESCHEDULE_IPI | Todo.CALL | Todo.POLL;
 
 /** What each CPU is in the middle of. @see cpu-loop.ts */
 export class CpuLoop {
   /** In a stretch of kernel code that ends with the CPU's run event. */
   readonly busy: Uint8Array;
+  /** What is to be attended to: bits of `Todo`. */
+  readonly todo: Int32Array;
   /** ns of kernel work done but not yet paid for. */
   readonly debt: Float64Array;
-  readonly irqPending: Uint8Array;
-  readonly softirqPending: Uint8Array;
-  /** Where the softirq, and schedule(), are; 0 when not in them. */
-  readonly softirqStage: Uint8Array;
+  /** The softirq has begun; where schedule() is. */
+  readonly inSoftirq: Uint8Array;
   readonly scheduleStage: Uint8Array;
   /** The user segment of the current task: whether its end is scheduled, and from when how much work is left. */
   readonly segmentActive: Uint8Array;
@@ -75,10 +83,9 @@ export class CpuLoop {
 
   constructor(n: number) {
     this.busy = new Uint8Array(n);
+    this.todo = new Int32Array(n);
     this.debt = new Float64Array(n);
-    this.irqPending = new Uint8Array(n);
-    this.softirqPending = new Uint8Array(n);
-    this.softirqStage = new Uint8Array(n);
+    this.inSoftirq = new Uint8Array(n);
     this.scheduleStage = new Uint8Array(n);
     this.segmentActive = new Uint8Array(n);
     this.segmentStart = new Float64Array(n);
@@ -177,6 +184,8 @@ export class Kernel {
   /** One newidle stream a CPU (as the kernel's per-CPU generator), then one for placement. */
   readonly random: RandomStreams;
   readonly recorder: Recorder;
+  /** Some kind of event is recorded. */
+  readonly tracing: boolean;
   hooks: BalanceHooks = new NullHooks();
   readonly ticks: TickCursor;
   /** Chooses idle states; null without an idle driver. */
@@ -245,6 +254,7 @@ export class Kernel {
     this.tunables = config.tunables;
     this.costs = config.costs;
     this.recorder = recorder;
+    this.tracing = recorder.on.includes(1);
     const { hz } = config.tunables;
     this.hz = hz;
     this.tickNs = Math.floor(1_000_000_000 / hz);
@@ -384,7 +394,22 @@ export class Kernel {
 
   /** Charges kernel work to a CPU; it is paid for before the CPU does anything else. */
   charge(cpu: number, ns: number): void {
+    if (ns === 0) return;
     this.loop.debt[cpu]! += ns;
+    this.loop.todo[cpu]! |= Todo.PAY;
+  }
+
+  /** Does the CPU owe time, so that what it is in the middle of has to wait? */
+  owes(cpu: number): boolean {
+    return (this.loop.todo[cpu]! & Todo.PAY) !== 0;
+  }
+
+  needResched(cpu: number): boolean {
+    return (this.loop.todo[cpu]! & Todo.RESCHED) !== 0;
+  }
+
+  setNeedResched(cpu: number): void {
+    this.loop.todo[cpu]! |= Todo.RESCHED;
   }
 
   /** rq.nr_running changes; reaching two marks the root domain overloaded. @spec 06 §5.4 */
@@ -404,10 +429,9 @@ export class Kernel {
    * flag. @spec 01 §4
    */
   reschedCurr(cpu: number): void {
-    const { rq } = this;
     const from = this.thisCpu;
-    if (rq.needResched[cpu] !== 0) return;
-    rq.needResched[cpu] = 1;
+    if (this.needResched(cpu)) return;
+    this.setNeedResched(cpu);
     if (cpu === from) return;
     if (this.polling(cpu)) {
       if (this.recorder.on[Ev.SCHED_WAKE_IDLE_WITHOUT_IPI]) {
@@ -424,7 +448,7 @@ export class Kernel {
   /** Tells a CPU that there is something on its call queue. @spec 01 §4 */
   sendCall(cpu: number): void {
     if (this.polling(cpu)) {
-      this.rq.needResched[cpu] = 1;
+      this.setNeedResched(cpu);
       this.raiseIrq(this.slotCall + cpu, this.costs.pollWakeNs + this.idleExitNs(cpu));
     } else {
       this.charge(this.thisCpu, this.costs.ipiSendNs);

@@ -309,9 +309,9 @@ export function updateBlockedAverages(k: Kernel, cpu: number): void {
   const { rq, avg } = k;
   rq.lastBlockedUpdate[cpu] = k.jiffies;
   updateRqClock(k, cpu);
-  const decayed = updateOtherLoadAvgs(k, cpu);
+  updateOtherLoadAvgs(k, cpu);
   const more = k.nrGroupEntities === 0 ? updateBlockedRoot(k, cpu) : updateBlockedGroups(k, cpu);
-  if (!decayed && !more && avg.utilAvg[k.avgRt + cpu] === 0 && avg.utilAvg[k.avgDl + cpu] === 0) {
+  if (!more && avg.utilAvg[k.avgRt + cpu] === 0 && avg.utilAvg[k.avgDl + cpu] === 0) {
     rq.hasBlockedLoad[cpu] = 0;
   }
 }
@@ -354,11 +354,16 @@ function skipBlockedUpdate(k: Kernel, e: number): boolean {
 }
 
 /** RT and DL time on a CPU. @spec 03 §10 */
-function updateOtherLoadAvgs(k: Kernel, cpu: number): boolean {
+function updateOtherLoadAvgs(k: Kernel, cpu: number): void {
   const klass = k.task.schedClass[k.rq.curr[cpu]!]!;
-  const rt = updateRtLoadAvg(k, cpu, klass === Class.RT ? 1 : 0);
-  const dl = updateClassLoadAvg(k, k.avgDl + cpu, klass === Class.DL ? 1 : 0);
-  return rt || dl;
+  const rt = klass === Class.RT;
+  const dl = klass === Class.DL;
+  // Nothing decays to nothing whenever it is looked at: what never ran need not be brought up to date.
+  if (rt || !fullyDecayed(k.avg, k.avgRt + cpu)) updateRtLoadAvg(k, cpu, rt ? 1 : 0);
+  if (dl || !fullyDecayed(k.avg, k.avgDl + cpu)) {
+    k.avg.now[0] = rqClockPelt(k, cpu);
+    updateClassLoadAvg(k, k.avgDl + cpu, dl ? 1 : 0);
+  }
 }
 
 /** RT time up to the CPU's pelt clock; `running`: what it was since the last update. */

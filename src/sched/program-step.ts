@@ -24,8 +24,17 @@ const Phase = { START: 0, COMPUTE: 1, COMPUTED: 2, ASLEEP: 3 } as const;
 /** So many steps at one instant are a program that never uses time. */
 const MAX_STEPS_AT_ONCE = 4_000_000;
 
+/** Runs the current task's program until the CPU has something else to attend to (true), or it computes (false). */
+export function runProgram(k: Kernel, cpu: number, task: number): boolean {
+  const { todo } = k.loop;
+  do {
+    if (!step(k, cpu, task)) return false;
+  } while (todo[cpu] === 0);
+  return true;
+}
+
 /** One step of the current task. False if it computes now and the CPU has nothing else to do. */
-export function programStep(k: Kernel, cpu: number, task: number): boolean {
+function step(k: Kernel, cpu: number, task: number): boolean {
   const { programs: p } = k;
   if (k.now !== k.stepInstant) {
     k.stepInstant = k.now;
@@ -193,7 +202,7 @@ export function programStep(k: Kernel, cpu: number, task: number): boolean {
         schedExec(k, cpu, task);
         return true;
       }
-      recordTask(k, Ev.SCHED_PROCESS_EXEC, cpu, task);
+      if (k.tracing) recordTask(k, Ev.SCHED_PROCESS_EXEC, cpu, task);
       if (args[at]! >= 0) rename(k, cpu, task, p.code.strings[args[at]!]!);
       return next(k, task);
 
@@ -223,7 +232,7 @@ export function programStep(k: Kernel, cpu: number, task: number): boolean {
       k.counters.yld[cpu]! += 1;
       if (k.task.schedClass[task] === Class.FAIR) yieldTaskFair(k, cpu, task);
       else requeueTaskRt(k, cpu, task, false);
-      k.rq.needResched[cpu] = 1;
+      k.setNeedResched(cpu);
       return next(k, task);
 
     case Op.loop: {
@@ -245,7 +254,7 @@ export function programStep(k: Kernel, cpu: number, task: number): boolean {
 
     case Op.mark:
       if (k.recorder.on[Ev.PRINT]) {
-        recordTask(k, Ev.PRINT, cpu, task, k.recorder.string(p.code.strings[args[at]!]!));
+        if (k.tracing) recordTask(k, Ev.PRINT, cpu, task, k.recorder.string(p.code.strings[args[at]!]!));
       }
       return next(k, task);
 
@@ -256,7 +265,7 @@ export function programStep(k: Kernel, cpu: number, task: number): boolean {
     case Op.unitDone: {
       const latency = args[at + 1] !== 0 ? k.now - s.unitBegin[task]! : -1;
       p.unitsDone[s.kind[task]!]! += args[at]!;
-      recordTask(k, Ev.WORK, cpu, task, args[at]!, latency);
+      if (k.tracing) recordTask(k, Ev.WORK, cpu, task, args[at]!, latency);
       return next(k, task);
     }
 
@@ -295,7 +304,7 @@ function compute(k: Kernel, cpu: number, task: number): false {
 function block(k: Kernel, cpu: number, task: number, state: number): true {
   k.programs.state.phase[task] = Phase.ASLEEP;
   k.task.state[task] = state;
-  k.rq.needResched[cpu] = 1;
+  k.setNeedResched(cpu);
   k.charge(cpu, k.costs.syscallNs);
   return true;
 }
@@ -428,7 +437,7 @@ function timer(k: Kernel, cpu: number, task: number, at: number): true {
 function rename(k: Kernel, cpu: number, task: number, pattern: string): void {
   if (k.recorder.on[Ev.RENAME] === 0) return;
   const comm = pattern.replace('%d', `${k.programs.state.index[task]}`).slice(0, 15);
-  recordTask(k, Ev.RENAME, cpu, task, k.recorder.string(comm));
+  if (k.tracing) recordTask(k, Ev.RENAME, cpu, task, k.recorder.string(comm));
 }
 
 /** The task itself, or every living task of a kind. */

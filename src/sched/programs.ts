@@ -251,19 +251,17 @@ export class Programs {
     s.timerCpu[task] = -1;
   }
 
-  timerCpu(task: number): number {
-    return this.state.timerCpu[task]!;
-  }
-
-  /** A task's timer has reached its last moment; the interrupt is handled as soon as the CPU takes it. */
-  timerDue(k: Kernel, cpu: number, task: number): void {
+  /** A task's timer has reached its last moment; the interrupt is handled as soon as its CPU, returned, takes it. */
+  timerDue(k: Kernel, task: number): number {
     const { timerHead, timerTail } = k.loop;
+    const cpu = this.state.timerCpu[task]!;
     this.#disarm(task);
     this.state.dueNext[task] = -1;
     const tail = timerTail[cpu]!;
     if (tail < 0) timerHead[cpu] = task;
     else this.state.dueNext[tail] = task;
     timerTail[cpu] = task;
+    return cpu;
   }
 
   /** The timer interrupt: wakes those whose timers are due, and those who may be woken early. */

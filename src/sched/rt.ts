@@ -159,7 +159,7 @@ export function checkPreemptCurrRt(k: Kernel, cpu: number, task: number): void {
     k.reschedCurr(cpu);
     return;
   }
-  if (k.task.prio[task] !== k.task.prio[curr] || k.rq.needResched[cpu] !== 0) return;
+  if (k.task.prio[task] !== k.task.prio[curr] || k.needResched(cpu)) return;
   // Equal: worth it only if current could go elsewhere and the newcomer could not.
   if (k.task.nrAllowed[curr] === 1 || findLowestRq(k, curr) < 0) return;
   if (k.task.nrAllowed[task] !== 1 && findLowestRq(k, task) >= 0) return;

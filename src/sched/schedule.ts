@@ -12,7 +12,7 @@ import { Dequeue } from './fair-entity.ts';
 import { pickNextTaskFair, putPrevTaskFair } from './fair-pick.ts';
 import { UNFINISHED } from './hooks.ts';
 import { enterIdle } from './idle.ts';
-import type { Kernel } from './kernel.ts';
+import { type Kernel, Todo } from './kernel.ts';
 import { recordTask, traceId } from './record.ts';
 import { highestPushable, pickNextTaskRt, putPrevTaskRt, rtRunnable } from './rt.ts';
 import { pullRtTask, pushRtTasks } from './rt-balance.ts';
@@ -35,7 +35,9 @@ export function scheduleBegin(k: Kernel, cpu: number): void {
     loop.voluntary[cpu] = 1;
   }
   loop.scheduleStage[cpu] = Stage.PICK;
-  k.charge(cpu, k.costs.pickNs);
+  loop.todo[cpu]! |= Todo.SCHEDULE;
+  if (k.costs.pickNs === 0) pick(k, cpu);
+  else k.charge(cpu, k.costs.pickNs);
 }
 
 /** Goes on with schedule() until it is done or has charged time. */
@@ -160,10 +162,13 @@ function slowPick(k: Kernel, cpu: number): void {
 function switchTo(k: Kernel, cpu: number, next: number): void {
   const { rq, loop, task, counters } = k;
   const prev = rq.curr[cpu]!;
-  rq.needResched[cpu] = 0;
+  loop.todo[cpu]! &= ~Todo.RESCHED;
   loop.previous[cpu] = prev;
   loop.scheduleStage[cpu] = Stage.FINISH;
-  if (prev === next) return;
+  if (prev === next) {
+    finish(k, cpu);
+    return;
+  }
   counters.switches[cpu]! += 1;
   if (loop.voluntary[cpu] !== 0) task.nrVoluntary[prev]! += 1;
   else task.nrInvoluntary[prev]! += 1;
@@ -183,7 +188,9 @@ function switchTo(k: Kernel, cpu: number, next: number): void {
   }
   rq.curr[cpu] = next;
   task.onCpu[next] = 1;
-  k.charge(cpu, switchCost(k, cpu, prev, next));
+  const cost = switchCost(k, cpu, prev, next);
+  if (cost === 0) finish(k, cpu);
+  else k.charge(cpu, cost);
 }
 
 /** prev_state as a trace shows it. */
@@ -202,6 +209,7 @@ function finish(k: Kernel, cpu: number): void {
   const prev = loop.previous[cpu]!;
   const curr = rq.curr[cpu]!;
   loop.scheduleStage[cpu] = Stage.NONE;
+  loop.todo[cpu]! &= ~Todo.SCHEDULE;
   rq.clockSkip[cpu] = 0;
   if (prev !== curr) {
     task.onCpu[prev] = 0;

@@ -120,7 +120,7 @@ export class Simulation {
     t.recentUsedCpu[main] = first;
     postInitEntityUtilAvg(k, main);
     activateTask(k, first, main, 0);
-    k.rq.needResched[first] = 1;
+    k.setNeedResched(first);
     for (let cpu = 0; cpu < nrCpus; cpu++) if (k.cpuActive[cpu] !== 0) runCpu(k, cpu);
   }
 

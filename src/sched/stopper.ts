@@ -30,7 +30,7 @@ export function stopperStep(k: Kernel, cpu: number): void {
   const work = k.stoppers.queues[cpu]!.shift();
   if (work === undefined) {
     k.task.state[k.nrCpus + cpu] = State.INTERRUPTIBLE;
-    k.rq.needResched[cpu] = 1;
+    k.setNeedResched(cpu);
     return;
   }
   k.charge(cpu, k.costs.detachNs + k.costs.attachNs);

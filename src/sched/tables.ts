@@ -231,7 +231,6 @@ export class Rqs {
   readonly curr: Int32Array;
   /** Tasks of all classes that are runnable here. */
   readonly nrRunning: Int32Array;
-  readonly needResched: Uint8Array;
   // Clocks, ns. @spec 01 §1, 03 §7
   readonly clock: Float64Array;
   readonly clockPelt: Float64Array;
@@ -283,7 +282,6 @@ export class Rqs {
   constructor(n: number) {
     this.curr = Int32Array.from({ length: n }, (_, cpu) => cpu);
     this.nrRunning = new Int32Array(n);
-    this.needResched = new Uint8Array(n);
     this.clock = new Float64Array(n);
     this.clockPelt = new Float64Array(n);
     this.lostIdleTime = new Float64Array(n);

@@ -19,8 +19,8 @@ export function utilEstDequeue(k: Kernel, cpu: number, task: number): void {
 }
 
 /** Last act of a dequeue: remembers the utilisation of a task that goes to sleep. */
-export function utilEstUpdate(k: Kernel, cpu: number, task: number, sleeps: boolean): void {
-  if (!k.features.UTIL_EST || !sleeps) return;
+export function utilEstUpdate(k: Kernel, cpu: number, task: number): void {
+  if (!k.features.UTIL_EST) return;
   const { se } = k;
   const e = k.entityOf(task);
   if (se.utilEstUnchanged[e] !== 0) return;

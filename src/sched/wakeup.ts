@@ -42,10 +42,10 @@ export function selectTaskRq(k: Kernel, task: number, prev: number, flags: numbe
 function selectFair(k: Kernel, task: number, prev: number, flags: number): number {
   if (k.recorder.on[Ev.SELECT]) {
     const recent = k.task.recentUsedCpu[task]!;
-    recordTask(k, Ev.SELECT, k.thisCpu, task, prev, flags, recent, taskUtil(k, task));
+    if (k.tracing) recordTask(k, Ev.SELECT, k.thisCpu, task, prev, flags, recent, taskUtil(k, task));
   }
   const cpu = k.hooks.selectTaskRqFair(k, task, prev, flags, k.thisCpu);
-  record(k, Ev.SELECT_RET, k.thisCpu, cpu);
+  if (k.tracing) record(k, Ev.SELECT_RET, k.thisCpu, cpu);
   return cpu;
 }
 
@@ -74,11 +74,11 @@ export function tryToWakeUp(k: Kernel, task: number, mask: number, flags: number
   const here = k.thisCpu;
   if ((t.state[task]! & mask) === 0) return false;
   const old = t.cpu[task]!;
-  recordTask(k, Ev.SCHED_WAKING, here, task, old, k.tracePrio(task));
+  if (k.tracing) recordTask(k, Ev.SCHED_WAKING, here, task, old, k.tracePrio(task));
   k.charge(here, k.costs.wakeupNs);
   if (task === rq.curr[here]) {
     t.state[task] = State.RUNNING;
-    recordTask(k, Ev.SCHED_WAKEUP, here, task, old, k.tracePrio(task));
+    if (k.tracing) recordTask(k, Ev.SCHED_WAKEUP, here, task, old, k.tracePrio(task));
     ttwuStat(k, old);
     return true;
   }
@@ -162,7 +162,7 @@ function ttwuDoActivate(k: Kernel, cpu: number, task: number, flags: number): vo
 function ttwuDoWakeup(k: Kernel, cpu: number, task: number): void {
   const { rq, task: t } = k;
   t.state[task] = State.RUNNING;
-  recordTask(k, Ev.SCHED_WAKEUP, k.thisCpu, task, cpu, k.tracePrio(task));
+  if (k.tracing) recordTask(k, Ev.SCHED_WAKEUP, k.thisCpu, task, cpu, k.tracePrio(task));
   if (t.schedClass[task] === Class.RT) taskWokenRt(k, cpu, task);
   if (rq.idleStamp[cpu] !== 0) {
     const delta = rq.clock[cpu]! - rq.idleStamp[cpu]!;
@@ -175,7 +175,7 @@ function ttwuDoWakeup(k: Kernel, cpu: number, task: number): void {
 /** An RT task that did not preempt an RT task may be better off elsewhere. @spec 08 §3 */
 function taskWokenRt(k: Kernel, cpu: number, task: number): void {
   const curr = k.rq.curr[cpu]!;
-  if (curr === task || k.rq.needResched[cpu] !== 0 || k.task.nrAllowed[task]! < 2) return;
+  if (curr === task || k.needResched(cpu) || k.task.nrAllowed[task]! < 2) return;
   if (k.task.schedClass[curr] !== Class.RT && k.task.schedClass[curr] !== Class.DL) return;
   if (k.task.nrAllowed[curr]! < 2 || k.task.prio[curr]! <= k.task.prio[task]!) pushRtTasks(k, cpu);
 }
