@@ -1,6 +1,6 @@
 /** Counts of what the scheduler did: switches, migrations by distance and cause, balance passes by level and idle type. */
 import { cpuDistance, DISTANCE_NAMES, type Topology } from '../machine/topology.ts';
-import { levelName, MIGRATE_CAUSES } from '../trace/events.ts';
+import { levelName, MIGRATE_CAUSES, MigrateCause } from '../trace/events.ts';
 import type { FigureList } from './figure-catalogue.ts';
 import type { Kinds } from './task-columns.ts';
 import { figureKind } from './workload-figures.ts';
@@ -49,7 +49,9 @@ export class DecisionFigures {
     const { nrCpus } = this.#topology;
     if (from >= 0 && from < nrCpus && to >= 0 && to < nrCpus)
       this.#byDistance[cpuDistance(this.#topology, from, to)]!++;
-    if (cause >= 0 && cause < NR_CAUSES) this.#byCause[(Math.min(level, MAX_LEVEL) + 1) * NR_CAUSES + cause]!++;
+    if (cause < 0 || cause >= NR_CAUSES) return;
+    const pullLevel = isPull(cause) ? Math.min(level, MAX_LEVEL) : -1;
+    this.#byCause[(pullLevel + 1) * NR_CAUSES + cause]!++;
   }
 
   /** A balance pass begins. */
@@ -127,6 +129,11 @@ export class DecisionFigures {
     for (const [name, n] of counts.pulls) list.add('load_balance.{pass}.pulls', n, name);
     for (const [name, n] of counts.moved) list.add('load_balance.{pass}.moved', n, name);
   }
+}
+
+/** Whether tasks that migrate for this cause are pulled by a balance pass of a domain. */
+export function isPull(cause: number): boolean {
+  return cause >= MigrateCause.IDLE && cause <= MigrateCause.NEWIDLE;
 }
 
 function passIndex(level: number, idle: number): number {

@@ -202,12 +202,13 @@ export class FiguresSink implements TraceSink {
 
   #listWasted(list: FigureList, observed: boolean): void {
     const known = (value: number) => (observed ? value : null);
-    const { wastedNs, runningNs, episodes, violations } = this.#wasted;
-    const total = wastedNs[NR_DISTANCES - 1]!;
+    const { runningNs, episodes, violations } = this.#wasted;
+    const total = this.#wasted.wastedNs(NR_DISTANCES - 1);
     list.add('wasted_cpu_ms', known(total / 1e6));
     for (let distance = 0; distance < NR_DISTANCES; distance++) {
-      const nearer = distance === 0 ? 0 : wastedNs[distance - 1]!;
-      list.add('wasted_cpu_ms.{distance}', known((wastedNs[distance]! - nearer) / 1e6), DISTANCE_NAMES[distance]!);
+      const nearer = distance === 0 ? 0 : this.#wasted.wastedNs(distance - 1);
+      const needed = this.#wasted.wastedNs(distance) - nearer;
+      list.add('wasted_cpu_ms.{distance}', known(needed / 1e6), DISTANCE_NAMES[distance]!);
     }
     list.add('wasted_ratio', known(total / (total + runningNs)));
     list.add('wasted_episodes', known(episodes.counts.reduce((a, b) => a + b, 0)));

@@ -14,6 +14,7 @@ import { Ev, type EventKind, levelName, MIGRATE_CAUSES, MigrateCause } from '../
 import type { TraceSink, TraceTables } from '../trace/sink.ts';
 import { dialectOf, textLevelName } from '../trace/text-layout.ts';
 import { roundTo } from './decimal-round.ts';
+import { isPull } from './decision-figures.ts';
 import { LabLoad } from './lab-load.ts';
 import { LabWaste } from './lab-waste.ts';
 
@@ -233,7 +234,7 @@ export class LabRepetitionSink implements TraceSink {
     }
     if (told > MigrateCause.OTHER) {
       const cause = MIGRATE_CAUSES[told]!;
-      return level >= 0 ? `${this.#levelName(level)}/${cause}` : cause;
+      return level >= 0 && isPull(told) ? `${this.#levelName(level)}/${cause}` : cause;
     }
     const current = this.#tables.tasks[this.#current[cpu] ?? -1];
     if (current?.comm.startsWith('migration/') !== true) return 'other';

@@ -4,6 +4,7 @@
  *   wakeup ──► QUEUED ──► RUNNING ──► switched out in state R ──► QUEUED
  *                                └──► in another state ──► OFF ──► wakeup ...
  */
+import type { TraceTask } from '../trace/sink.ts';
 
 /** Where a task is. */
 export const TaskAt = { OFF: 0, QUEUED: 1, RUNNING: 2 } as const;
@@ -94,4 +95,12 @@ export class Kinds {
   sorted(): number[] {
     return this.names.map((_, id) => id).sort((a, b) => (this.names[a]! < this.names[b]! ? -1 : 1));
   }
+}
+
+/**
+ * Kinds for recordings of nobody's workload in particular: the name without the number at its end (`hog-3` and `hog4` are
+ * hogs); kernel threads are of no kind.
+ */
+export function kindByComm({ comm, kthread }: TraceTask): string {
+  return kthread ? '' : comm.replace(/[-_/:.#]?\d+$/, '') || comm;
 }

@@ -28,8 +28,9 @@ export class WastedCpus {
   readonly #levelOf: Uint8Array;
   /** Group of a CPU at a level, numbered through: [level * nrCpus + cpu]. */
   readonly #group: Int32Array;
-  /** V by level. */
+  /** V by level, and what was accumulated of it. */
   readonly #wasted: Int32Array;
+  readonly #sums: Float64Array;
   /** By group: CPUs left after those with a bound task of their own, of these matched to bound tasks, free tasks. */
   readonly #idle: Int32Array;
   readonly #taken: Int32Array;
@@ -56,6 +57,7 @@ export class WastedCpus {
       });
     });
     this.#wasted = new Int32Array(this.#nrLevels);
+    this.#sums = new Float64Array(this.#nrLevels);
     this.#idle = new Int32Array(nrGroups);
     this.#taken = new Int32Array(nrGroups);
     this.#free = new Int32Array(nrGroups);
@@ -68,9 +70,18 @@ export class WastedCpus {
     return this.#wasted[this.#levelOf[distance]!]!;
   }
 
-  /** Adds V[d] * weight to `sums[d]`. */
-  accumulate(sums: Float64Array, weight: number): void {
-    for (let d = 0; d < NR_DISTANCES; d++) sums[d]! += this.#wasted[this.#levelOf[d]!]! * weight;
+  /** Adds V times `weight` to sums of its own. */
+  accumulate(weight: number): void {
+    for (let level = 0; level < this.#nrLevels; level++) this.#sums[level]! += this.#wasted[level]! * weight;
+  }
+
+  /** What was accumulated of V[distance]. */
+  sumWithin(distance: number): number {
+    return this.#sums[this.#levelOf[distance]!]!;
+  }
+
+  clearSums(): void {
+    this.#sums.fill(0);
   }
 
   setIdle(cpu: number, idle: boolean): void {

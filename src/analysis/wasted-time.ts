@@ -15,8 +15,6 @@ import { CpuIdleness, IdleEpisodes } from './idle-episodes.ts';
 import { NR_DISTANCES, WastedCpus } from './wasted-cpus.ts';
 
 export class WastedTime {
-  /** Integral of V[distance], ns: wasted with CPUs at most so far away. */
-  readonly wastedNs = new Float64Array(NR_DISTANCES);
   runningNs = 0;
   balancingNs = 0;
   idleNs = 0;
@@ -54,6 +52,11 @@ export class WastedTime {
     }
   }
 
+  /** Integral of V[distance]: wasted with CPUs at most so far away. */
+  wastedNs(distance: number): number {
+    return this.#wasted.sumWithin(distance);
+  }
+
   /** V at this moment. */
   get wastedCpus(): number {
     return this.#wasted.within(NR_DISTANCES - 1);
@@ -65,7 +68,7 @@ export class WastedTime {
     if (passed <= 0) return;
     this.episodes.settle(this.#nowNs);
     this.violations.settle(this.#nowNs);
-    this.#wasted.accumulate(this.wastedNs, passed);
+    this.#wasted.accumulate(passed);
     this.runningNs += this.#nrRunning * passed;
     this.balancingNs += this.#nrBalancing * passed;
     this.idleNs += this.#nrIdle * passed;
@@ -75,7 +78,7 @@ export class WastedTime {
   /** Forgets everything measured so far, but not what is going on. */
   restart(): void {
     this.episodes.settle(this.#nowNs);
-    this.wastedNs.fill(0);
+    this.#wasted.clearSums();
     this.runningNs = 0;
     this.balancingNs = 0;
     this.idleNs = 0;

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { FIGURES, figureSpec } from '../../src/analysis/figure-catalogue.ts';
 import { type FiguresOptions, FiguresSink } from '../../src/analysis/figures.ts';
+import { kindByComm } from '../../src/analysis/task-columns.ts';
 import { EVENTS, Ev, type EventKind } from '../../src/trace/events.ts';
 import { figureValues } from '../support/figure-values.ts';
 import { machine, type TraceBuilder, trace } from '../support/trace-builder.ts';
@@ -184,6 +185,14 @@ describe('figures by kind of task', () => {
     assert.equal(figureValues(t, { kindOf: ({ comm }) => (comm === 'noise' ? 'N' : '') })['tasks.N'], 1);
   });
 
+  test('recordings have kinds by name', () => {
+    const kinds = ['hog-3', 'hog4', 'make', '7', 'a.out'].map((comm) =>
+      kindByComm({ pid: 1, comm, kind: '', kthread: false }),
+    );
+    assert.deepEqual(kinds, ['hog', 'hog', 'make', '7', 'a.out']);
+    assert.equal(kindByComm({ pid: 1, comm: 'kworker/0:1', kind: '', kthread: true }), '');
+  });
+
   test('a kind that depends on the name follows a change of the name', () => {
     const t = trace(1).running('sh', 0).at(10).rename('sh', 'make').end(20);
     const f = figureValues(t, { kindOf: ({ comm }) => comm });
@@ -248,6 +257,16 @@ describe('dirty data', () => {
   test('lost events are counted, at least one a loss', () => {
     const t = trace(1).event(Ev.LOST_EVENTS, -1, [12]).event(Ev.LOST_EVENTS, -1, [-1]).end(10);
     assert.equal(figureValues(t).lost_events, 13);
+  });
+});
+
+test('only the pulls of balance passes are told by level', () => {
+  const t = trace(2).migrate('A', 0, 1, 'MC/active').migrate('A', 1, 0, 'MC/idle').migrate('A', 0, 1, 'steal').end(10);
+  const causes = Object.entries(figureValues(t)).filter(([name]) => name.startsWith('migrations_by_cause'));
+  assert.deepEqual(Object.fromEntries(causes), {
+    'migrations_by_cause.active': 1,
+    'migrations_by_cause.steal': 1,
+    'migrations_by_cause.MC/idle': 1,
   });
 });
 
