@@ -2,7 +2,9 @@
  * The environment of one balance pass: what the kernel keeps in `lb_env`. One object serves all passes of a simulation,
  * for a pass is decided in one go. @spec 06 §1
  */
-import type { Kernel } from '../sched/kernel.ts';
+
+import { k, msecsToJiffies } from '../sched/kernel.ts';
+import * as rq from '../sched/rq.ts';
 
 export const Idle = { IDLE: 0, NOT_IDLE: 1, NEWLY_IDLE: 2 } as const;
 
@@ -83,7 +85,7 @@ export class LbEnv {
     return !this.restricted || (this.cpus[cpu >>> 5]! & (1 << (cpu & 31))) !== 0;
   }
 
-  strike(k: Kernel, cpu: number): void {
+  strike(cpu: number): void {
     if (!this.restricted) {
       const { sd } = k;
       const from = sd.spanMask[this.sd]!;
@@ -95,17 +97,17 @@ export class LbEnv {
 }
 
 /** Jiffies between two balances of a domain; longer while the CPU is busy. @spec 06 §2.4 */
-export function getInterval(k: Kernel, sd: number, busy: boolean): number {
+export function getInterval(sd: number, busy: boolean): number {
   let interval = k.sd.balanceInterval[sd]!;
   if (busy) interval *= k.sd.busyFactor[sd]!;
-  interval = k.msecsToJiffies(interval);
+  interval = msecsToJiffies(interval);
   if (busy) interval -= 1;
   return Math.min(Math.max(interval, 1), k.maxLoadBalanceInterval);
 }
 
 /** Capacity noticeably below what the CPU could do. @spec 06 §5.1 */
-export function capacityReduced(k: Kernel, cpu: number, sd: number): boolean {
-  return k.rq.cpuCapacity[cpu]! * k.sd.imbalancePct[sd]! < k.rq.cpuCapacityOrig[cpu]! * 100;
+export function capacityReduced(cpu: number, sd: number): boolean {
+  return rq.cpuCapacity[cpu]! * k.sd.imbalancePct[sd]! < rq.cpuCapacityOrig[cpu]! * 100;
 }
 
 /** About 5 % more. @spec 06 §6 */
@@ -120,6 +122,6 @@ export function adjustNumaImbalance(imbalance: number, running: number, limit: n
 }
 
 /** `a` is to be preferred over `b` for running tasks. @spec 06 §5.5 */
-export function asymPrefer(k: Kernel, a: number, b: number): boolean {
+export function asymPrefer(a: number, b: number): boolean {
   return k.topology.priority[a]! > k.topology.priority[b]!;
 }

@@ -1,8 +1,12 @@
 /**
  * Is there anything to do, how much, and from which CPU. @spec 06 §7-9
  */
+
+import * as avg from '../sched/averages.ts';
+import * as cfs from '../sched/cfs-rq.ts';
 import { SD } from '../sched/domains.ts';
-import type { Kernel } from '../sched/kernel.ts';
+import { k } from '../sched/kernel.ts';
+import * as rq from '../sched/rq.ts';
 import {
   adjustNumaImbalance,
   asymPrefer,
@@ -16,16 +20,16 @@ import {
 import { type DomainStats, fbqClassifyRq } from './group-stats.ts';
 
 /** Group to pull from, or -1 for "balanced"; the imbalance is in `env`. @spec 06 §7 */
-export function findBusiestGroup(k: Kernel, env: LbEnv, sds: DomainStats): number {
-  sds.update(k, env);
+export function findBusiestGroup(env: LbEnv, sds: DomainStats): number {
+  sds.update(env);
   env.imbalance = 0;
   const { group } = sds.busiest;
-  if (group < 0 || !isImbalanced(k, env, sds)) return -1;
-  calculateImbalance(k, env, sds);
+  if (group < 0 || !isImbalanced(env, sds)) return -1;
+  calculateImbalance(env, sds);
   return env.imbalance === 0 ? -1 : group;
 }
 
-function isImbalanced(k: Kernel, env: LbEnv, sds: DomainStats): boolean {
+function isImbalanced(env: LbEnv, sds: DomainStats): boolean {
   const { local, busiest } = sds;
   if (busiest.type === GroupType.MISFIT_TASK) return true;
   if (k.energyAware && !k.overutilized) return false;
@@ -49,7 +53,7 @@ function isImbalanced(k: Kernel, env: LbEnv, sds: DomainStats): boolean {
 }
 
 /** @spec 06 §8 */
-function calculateImbalance(k: Kernel, env: LbEnv, sds: DomainStats): void {
+function calculateImbalance(env: LbEnv, sds: DomainStats): void {
   const { local, busiest } = sds;
   const flags = k.sd.flags[env.sd]!;
   const set = (type: number, imbalance: number) => {
@@ -75,14 +79,14 @@ function calculateImbalance(k: Kernel, env: LbEnv, sds: DomainStats): void {
       if (env.imbalance === 0 && env.idle !== Idle.NOT_IDLE) set(Migrate.TASK, 1);
       return;
     }
-    spreadTasks(k, env, sds, flags);
+    spreadTasks(env, sds, flags);
     return;
   }
   equaliseLoad(env, sds);
 }
 
 /** Even out the number of running tasks, or of idle CPUs. @spec 06 §8.1 */
-function spreadTasks(k: Kernel, env: LbEnv, sds: DomainStats, flags: number): void {
+function spreadTasks(env: LbEnv, sds: DomainStats, flags: number): void {
   const { local, busiest } = sds;
   env.migrationType = Migrate.TASK;
   let x: number;
@@ -121,8 +125,8 @@ function equaliseLoad(env: LbEnv, sds: DomainStats): void {
 }
 
 /** CPU of the group to pull from, or -1. @spec 06 §9 */
-export function findBusiestQueue(k: Kernel, env: LbEnv, group: number): number {
-  const { sd, rq, cfs, avg } = k;
+export function findBusiestQueue(env: LbEnv, group: number): number {
+  const { sd } = k;
   const flags = sd.flags[env.sd]!;
   const asymCapacity = (flags & SD.ASYM_CPUCAPACITY) !== 0;
   const asymPacking = (flags & SD.ASYM_PACKING) !== 0;
@@ -135,16 +139,16 @@ export function findBusiestQueue(k: Kernel, env: LbEnv, group: number): number {
   for (let i = 0; i < weight; i++) {
     const cpu = sd.lists[base + i]!;
     if (!env.has(cpu)) continue;
-    if (fbqClassifyRq(k, cpu) > env.fbqType) continue;
+    if (fbqClassifyRq(cpu) > env.fbqType) continue;
     const hNr = cfs.hNrRunning[cpu]!;
     if (hNr === 0) continue;
     const capacity = rq.cpuCapacity[cpu]!;
     if (asymCapacity && hNr === 1 && !capacityGreater(rq.cpuCapacity[env.dstCpu]!, capacity)) continue;
-    if (asymPacking && hNr === 1 && asymPrefer(k, cpu, env.dstCpu)) continue;
+    if (asymPacking && hNr === 1 && asymPrefer(cpu, env.dstCpu)) continue;
     switch (env.migrationType) {
       case Migrate.LOAD: {
         const load = avg.loadAvg[cpu]!;
-        if (hNr === 1 && load > env.imbalance && !capacityReduced(k, cpu, env.sd)) break;
+        if (hNr === 1 && load > env.imbalance && !capacityReduced(cpu, env.sd)) break;
         if (load * bestCapacity > bestLoad * capacity) {
           bestLoad = load;
           bestCapacity = capacity;

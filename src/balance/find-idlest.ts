@@ -2,12 +2,18 @@
  * The slow path of placement, for new and exec'ing tasks: down the domains, always into the idlest group. @spec 05 §5
  */
 
+import * as avg from '../sched/averages.ts';
+import { AVG_SE } from '../sched/averages.ts';
+import * as cfs from '../sched/cfs-rq.ts';
 import { SD } from '../sched/domains.ts';
 import { Wake } from '../sched/hooks.ts';
-import type { Kernel } from '../sched/kernel.ts';
+import { k } from '../sched/kernel.ts';
 import { cpuUtilCfs, syncEntityLoadAvg, taskHLoad, taskUtil, utilEst } from '../sched/load-avg.ts';
+import { allowed, idleCpu, schedIdleCpu } from '../sched/predicates.ts';
 import { record, recordTask } from '../sched/record.ts';
-import { OnRq } from '../sched/tables.ts';
+import * as rq from '../sched/rq.ts';
+import * as tasks from '../sched/tasks.ts';
+import { OnRq } from '../sched/tasks.ts';
 import { Ev } from '../trace/events.ts';
 import { adjustNumaImbalance, GroupType } from './env.ts';
 import { GroupStats, groupClassify } from './group-stats.ts';
@@ -19,22 +25,22 @@ export class IdlestSearch {
   readonly #scratch = new GroupStats();
 
   /** @spec 05 §5 */
-  findIdlestCpu(k: Kernel, sd: number, task: number, cpu: number, prev: number, sdFlag: number): number {
+  findIdlestCpu(sd: number, task: number, cpu: number, prev: number, sdFlag: number): number {
     const { sd: d } = k;
     let chosen = cpu;
-    if (!spanAllows(k, sd, task)) return prev;
-    if ((sdFlag & Wake.FORK) === 0) syncEntityLoadAvg(k, k.entityOf(task));
+    if (!spanAllows(sd, task)) return prev;
+    if ((sdFlag & Wake.FORK) === 0) syncEntityLoadAvg(task);
     while (sd >= 0) {
       if ((d.flags[sd]! & domainFlag(sdFlag)) === 0) {
         sd = d.child[sd]!;
         continue;
       }
-      const group = this.#findIdlestGroup(k, sd, task, cpu);
+      const group = this.#findIdlestGroup(sd, task, cpu);
       if (group < 0) {
         sd = d.child[sd]!;
         continue;
       }
-      chosen = findIdlestGroupCpu(k, group, task, cpu);
+      chosen = findIdlestGroupCpu(group, task, cpu);
       if (chosen === cpu) {
         sd = d.child[sd]!;
         continue;
@@ -50,19 +56,19 @@ export class IdlestSearch {
   }
 
   /** -1: stay in the local group. @spec 05 §5.2 */
-  #findIdlestGroup(k: Kernel, sd: number, task: number, cpu: number): number {
-    if (k.tracing) recordTask(k, Ev.IDLEST, k.thisCpu, task, k.sd.level[sd]!, cpu);
-    const group = this.#choose(k, sd, task, cpu);
+  #findIdlestGroup(sd: number, task: number, cpu: number): number {
+    if (k.tracing) recordTask(Ev.IDLEST, k.thisCpu, task, k.sd.level[sd]!, cpu);
+    const group = this.#choose(sd, task, cpu);
     if (k.recorder.on[Ev.IDLEST_RET]) {
       const mask = group < 0 ? 0 : k.sd.groupMask[group]!;
       const lo = group < 0 ? 0 : k.sd.masks[mask]!;
       const hi = group < 0 || k.sd.maskWords < 2 ? 0 : k.sd.masks[mask + 1]!;
-      if (k.tracing) record(k, Ev.IDLEST_RET, k.thisCpu, group + 1, lo, hi);
+      if (k.tracing) record(Ev.IDLEST_RET, k.thisCpu, group + 1, lo, hi);
     }
     return group;
   }
 
-  #choose(k: Kernel, sd: number, task: number, cpu: number): number {
+  #choose(sd: number, task: number, cpu: number): number {
     const { sd: d } = k;
     const local = this.#local;
     const idlest = this.#idlest;
@@ -75,22 +81,22 @@ export class IdlestSearch {
     const length = d.ringLength[sd]!;
     for (let i = 0; i < length; i++) {
       const group = d.lists[base + ((d.ringStart[sd]! + i) % length)]!;
-      if (!groupAllows(k, group, task)) continue;
+      if (!groupAllows(group, task)) continue;
       const isLocal = d.groupHas(group, cpu);
       const s = isLocal ? local : sgs;
-      this.#gather(k, sd, group, task, s);
+      this.#gather(sd, group, task, s);
       if (isLocal) hasLocal = true;
-      else if (isIdler(k, s, idlest)) idlest.copy(s);
+      else if (isIdler(s, idlest)) idlest.copy(s);
     }
     if (idlest.group < 0) return -1;
     if (!hasLocal) return idlest.group;
     if (local.type < idlest.type) return -1;
     if (local.type > idlest.type) return idlest.group;
-    return this.#betterThanLocal(k, sd, task, cpu) ? idlest.group : -1;
+    return this.#betterThanLocal(sd, task, cpu) ? idlest.group : -1;
   }
 
   /** Both groups are of one type. */
-  #betterThanLocal(k: Kernel, sd: number, task: number, cpu: number): boolean {
+  #betterThanLocal(sd: number, task: number, cpu: number): boolean {
     const { sd: d } = k;
     const local = this.#local;
     const idlest = this.#idlest;
@@ -110,10 +116,10 @@ export class IdlestSearch {
       }
       case GroupType.HAS_SPARE: {
         if (numa) {
-          const preferred = k.task.numaPreferred[task]!;
+          const preferred = tasks.numaPreferred[task]!;
           if (k.topology.node[cpu] === preferred) return false;
           if (preferred >= 0 && k.topology.node[d.groupFirst[idlest.group]!] === preferred) return true;
-          const limit = Math.min(allowedWeight(k, local.group, task), d.imbNumaNr[sd]!);
+          const limit = Math.min(allowedWeight(local.group, task), d.imbNumaNr[sd]!);
           const difference = Math.abs(local.idleCpus - idlest.idleCpus);
           if (adjustNumaImbalance(difference, local.sumNrRunning + 1, limit) === 0) return false;
         }
@@ -125,8 +131,8 @@ export class IdlestSearch {
   }
 
   /** Statistics without the task itself. @spec 05 §5.1 */
-  #gather(k: Kernel, sd: number, group: number, task: number, s: GroupStats): void {
-    const { sd: d, rq, cfs, avg } = k;
+  #gather(sd: number, group: number, task: number, s: GroupStats): void {
+    const { sd: d } = k;
     s.reset();
     s.group = group;
     if (k.asymCpucapacity && (d.flags[sd]! & SD.ASYM_CPUCAPACITY) !== 0) s.misfitTaskLoad = 1;
@@ -134,18 +140,18 @@ export class IdlestSearch {
     const weight = d.groupWeight[group]!;
     for (let i = 0; i < weight; i++) {
       const cpu = d.lists[base + i]!;
-      if (!k.allowed(task, cpu)) continue;
-      const own = isAccountedOn(k, task, cpu);
-      const queued = own && k.task.onRq[task] === OnRq.QUEUED ? 1 : 0;
-      s.load += own ? Math.max(0, avg.loadAvg[cpu]! - taskHLoad(k, task)) : avg.loadAvg[cpu]!;
-      s.util += own ? cpuUtilWithout(k, cpu, task) : cpuUtilCfs(k, cpu);
+      if (!allowed(task, cpu)) continue;
+      const own = isAccountedOn(task, cpu);
+      const queued = own && tasks.onRq[task] === OnRq.QUEUED ? 1 : 0;
+      s.load += own ? Math.max(0, avg.loadAvg[cpu]! - taskHLoad(task)) : avg.loadAvg[cpu]!;
+      s.util += own ? cpuUtilWithout(cpu, task) : cpuUtilCfs(cpu);
       const runnable = avg.runnableAvg[cpu]!;
-      s.runnable += own ? Math.max(0, runnable - avg.runnableAvg[k.avgSe + k.entityOf(task)]!) : runnable;
+      s.runnable += own ? Math.max(0, runnable - avg.runnableAvg[AVG_SE + task]!) : runnable;
       s.sumHNrRunning += cfs.hNrRunning[cpu]! - queued;
       const nr = rq.nrRunning[cpu]! - queued;
       s.sumNrRunning += nr;
-      if (nr === 0 && idleCpuWithout(k, cpu, task)) s.idleCpus += 1;
-      if (s.misfitTaskLoad !== 0 && taskFitsCpu(k, task, cpu)) s.misfitTaskLoad = 0;
+      if (nr === 0 && idleCpuWithout(cpu, task)) s.idleCpus += 1;
+      if (s.misfitTaskLoad !== 0 && taskFitsCpu(task, cpu)) s.misfitTaskLoad = 0;
     }
     s.capacity = d.sgcCapacity[d.groupSgc[group]!]!;
     s.weight = weight;
@@ -162,7 +168,7 @@ function domainFlag(flag: number): number {
 }
 
 /** Does the candidate replace the idlest so far? @spec 05 §5.2 */
-function isIdler(k: Kernel, s: GroupStats, idlest: GroupStats): boolean {
+function isIdler(s: GroupStats, idlest: GroupStats): boolean {
   if (s.type !== idlest.type) return s.type < idlest.type;
   switch (s.type) {
     case GroupType.OVERLOADED:
@@ -179,64 +185,64 @@ function isIdler(k: Kernel, s: GroupStats, idlest: GroupStats): boolean {
 }
 
 /** The task's load is part of this CPU's. */
-function isAccountedOn(k: Kernel, task: number, cpu: number): boolean {
-  return k.task.cpu[task] === cpu && k.avg.lastUpdate(k.avgSe + k.entityOf(task)) !== 0;
+function isAccountedOn(task: number, cpu: number): boolean {
+  return tasks.cpu[task] === cpu && avg.lastUpdate(AVG_SE + task) !== 0;
 }
 
-function idleCpuWithout(k: Kernel, cpu: number, task: number): boolean {
-  const curr = k.rq.curr[cpu]!;
-  return (curr === cpu || curr === task) && k.rq.ttwuPending[cpu] === 0;
+function idleCpuWithout(cpu: number, task: number): boolean {
+  const curr = rq.curr[cpu]!;
+  return (curr === cpu || curr === task) && rq.ttwuPending[cpu] === 0;
 }
 
 /** Utilisation of the CPU as if the task were nowhere. @spec 05 §8.1 */
-export function cpuUtilWithout(k: Kernel, cpu: number, task: number): number {
-  return cpuUtilNext(k, cpu, task, -1);
+export function cpuUtilWithout(cpu: number, task: number): number {
+  return cpuUtilNext(cpu, task, -1);
 }
 
 /** Utilisation of the CPU if the task were on `dst` (-1: nowhere). @spec 05 §8.1 */
-export function cpuUtilNext(k: Kernel, cpu: number, task: number, dst: number): number {
-  let util = k.avg.utilAvg[cpu]!;
-  const on = k.task.cpu[task] === cpu;
-  if (on && dst !== cpu) util = Math.max(0, util - taskUtil(k, task));
-  else if (!on && dst === cpu) util += taskUtil(k, task);
+export function cpuUtilNext(cpu: number, task: number, dst: number): number {
+  let util = avg.utilAvg[cpu]!;
+  const on = tasks.cpu[task] === cpu;
+  if (on && dst !== cpu) util = Math.max(0, util - taskUtil(task));
+  else if (!on && dst === cpu) util += taskUtil(task);
   if (k.features.UTIL_EST) {
-    let est = k.cfs.utilEstEnqueued[cpu]!;
-    if (dst === cpu) est += utilEst(k, task);
-    else if (k.task.onRq[task] !== 0 || k.rq.curr[k.thisCpu] === task) est = Math.max(0, est - utilEst(k, task));
+    let est = cfs.utilEstEnqueued[cpu]!;
+    if (dst === cpu) est += utilEst(task);
+    else if (tasks.onRq[task] !== 0 || rq.curr[k.thisCpu] === task) est = Math.max(0, est - utilEst(task));
     util = Math.max(util, est);
   }
-  return Math.min(util, k.rq.cpuCapacityOrig[cpu]!);
+  return Math.min(util, rq.cpuCapacityOrig[cpu]!);
 }
 
-function spanAllows(k: Kernel, sd: number, task: number): boolean {
+function spanAllows(sd: number, task: number): boolean {
   const { sd: d, affinity } = k;
-  const allowed = k.task.allowed[task]! * affinity.words;
+  const allowed = tasks.allowed[task]! * affinity.words;
   for (let i = 0; i < affinity.words; i++) {
     if ((d.masks[d.spanMask[sd]! + i]! & affinity.bits[allowed + i]!) !== 0) return true;
   }
   return false;
 }
 
-function groupAllows(k: Kernel, group: number, task: number): boolean {
-  if (k.task.allowed[task] === 0) return true;
+function groupAllows(group: number, task: number): boolean {
+  if (tasks.allowed[task] === 0) return true;
   const { sd: d, affinity } = k;
-  const allowed = k.task.allowed[task]! * affinity.words;
+  const allowed = tasks.allowed[task]! * affinity.words;
   for (let i = 0; i < affinity.words; i++) {
     if ((d.masks[d.groupMask[group]! + i]! & affinity.bits[allowed + i]!) !== 0) return true;
   }
   return false;
 }
 
-function allowedWeight(k: Kernel, group: number, task: number): number {
+function allowedWeight(group: number, task: number): number {
   const { sd: d } = k;
   let n = 0;
-  for (let i = 0; i < d.groupWeight[group]!; i++) if (k.allowed(task, d.lists[d.groupBase[group]! + i]!)) n++;
+  for (let i = 0; i < d.groupWeight[group]!; i++) if (allowed(task, d.lists[d.groupBase[group]! + i]!)) n++;
   return n;
 }
 
 /** The idlest CPU of a group. @spec 05 §5.3 */
-function findIdlestGroupCpu(k: Kernel, group: number, task: number, cpu: number): number {
-  const { sd: d, rq, avg } = k;
+function findIdlestGroupCpu(group: number, task: number, cpu: number): number {
+  const { sd: d } = k;
   const base = d.groupBase[group]!;
   const weight = d.groupWeight[group]!;
   if (weight === 1) return d.lists[base]!;
@@ -247,9 +253,9 @@ function findIdlestGroupCpu(k: Kernel, group: number, task: number, cpu: number)
   let latestIdle = 0;
   for (let i = 0; i < weight; i++) {
     const c = d.lists[base + i]!;
-    if (!k.allowed(task, c)) continue;
-    if (k.schedIdleCpu(c)) return c;
-    if (k.idleCpu(c)) {
+    if (!allowed(task, c)) continue;
+    if (schedIdleCpu(c)) return c;
+    if (idleCpu(c)) {
       const state = rq.idleState[c]!;
       const exit = state < 0 ? -1 : k.costs.idleStates[state]!.exitNs;
       if (exit >= 0 && exit < minExit) {

@@ -1,8 +1,14 @@
 /**
  * Statistics of groups and of a whole domain, and which group is the busiest. @spec 06 §5-6
  */
+
+import * as avg from '../sched/averages.ts';
+import { AVG_DL, AVG_RT } from '../sched/averages.ts';
+import * as cfs from '../sched/cfs-rq.ts';
 import { SD } from '../sched/domains.ts';
-import type { Kernel } from '../sched/kernel.ts';
+import { k, msecsToJiffies } from '../sched/kernel.ts';
+import { cpuOverutilized, idleCpu } from '../sched/predicates.ts';
+import * as rq from '../sched/rq.ts';
 import { asymPrefer, capacityGreater, capacityReduced, Fbq, GroupType, Idle, type LbEnv } from './env.ts';
 
 /** What a pass knows of one group. */
@@ -75,7 +81,7 @@ export class DomainStats {
   overutilized = false;
 
   /** Gathers everything about the domain of the pass. @spec 06 §5.4 */
-  update(k: Kernel, env: LbEnv): void {
+  update(env: LbEnv): void {
     const { sd } = k;
     const domain = env.sd;
     const { local, busiest } = this;
@@ -88,14 +94,14 @@ export class DomainStats {
     busiest.idleCpus = 0xffffffff;
     const child = sd.child[domain]!;
     this.preferSibling = child >= 0 && (sd.flags[child]! & SD.PREFER_SIBLING) !== 0;
-    env.dstCoreIdle = !k.smtPresent || coreIdleBut(k, env.dstCpu);
+    env.dstCoreIdle = !k.smtPresent || coreIdleBut(env.dstCpu);
 
     const base = sd.ringBase[domain]!;
     const length = sd.ringLength[domain]!;
     const start = sd.ringStart[domain]!;
     const localGroup = sd.lists[base + start]!;
-    updateLocalCapacity(k, env, localGroup);
-    this.#gather(k, env, localGroup, local, true);
+    updateLocalCapacity(env, localGroup);
+    this.#gather(env, localGroup, local, true);
     this.totalLoad = local.load;
     this.totalCapacity = local.capacity;
     let sumUtil = local.util;
@@ -103,8 +109,8 @@ export class DomainStats {
     for (let i = 1; i < length; i++) {
       let at = start + i;
       if (at >= length) at -= length;
-      this.#gather(k, env, sd.lists[base + at]!, sgs, false);
-      if (this.#picksBusiest(k, env, sgs)) busiest.copy(sgs);
+      this.#gather(env, sd.lists[base + at]!, sgs, false);
+      if (this.#picksBusiest(env, sgs)) busiest.copy(sgs);
       this.totalLoad += sgs.load;
       this.totalCapacity += sgs.capacity;
       sumUtil += sgs.util;
@@ -116,13 +122,13 @@ export class DomainStats {
     } else if (k.energyAware && this.overutilized) {
       k.overutilized = true;
     }
-    updateIdleCpuScan(k, env, sumUtil);
+    updateIdleCpuScan(env, sumUtil);
   }
 
   /** Statistics of one group. @spec 06 §5.3 */
-  #gather(k: Kernel, env: LbEnv, group: number, s: GroupStats, isLocal: boolean): void {
-    const { sd, rq, cfs } = k;
-    const { loadAvg, utilAvg, runnableAvg } = k.avg;
+  #gather(env: LbEnv, group: number, s: GroupStats, isLocal: boolean): void {
+    const { sd } = k;
+    const { loadAvg, utilAvg, runnableAvg } = avg;
     const domain = env.sd;
     const asymCapacity = (sd.flags[domain]! & SD.ASYM_CPUCAPACITY) !== 0;
     const reducedCounts = !isLocal && !asymCapacity && env.idle !== Idle.NOT_IDLE;
@@ -147,9 +153,9 @@ export class DomainStats {
       s.numaRunning += rq.numaRunning[cpu]!;
       s.preferredRunning += rq.preferredRunning[cpu]!;
       if (nr > 1) this.overload = true;
-      if (k.energyAware && k.cpuOverutilized(cpu)) this.overutilized = true;
+      if (k.energyAware && cpuOverutilized(cpu)) this.overutilized = true;
       if (nr === 0) {
-        if (k.idleCpu(cpu)) {
+        if (idleCpu(cpu)) {
           s.idleCpus += 1;
           continue;
         }
@@ -160,7 +166,7 @@ export class DomainStats {
           s.misfitTaskLoad = rq.misfitTaskLoad[cpu]!;
           this.overload = true;
         }
-      } else if (reducedCounts && hNr === 1 && capacityReduced(k, cpu, domain) && load > s.misfitTaskLoad) {
+      } else if (reducedCounts && hNr === 1 && capacityReduced(cpu, domain) && load > s.misfitTaskLoad) {
         s.misfitTaskLoad = load;
       }
     }
@@ -171,7 +177,7 @@ export class DomainStats {
       (sd.flags[domain]! & SD.ASYM_PACKING) !== 0 &&
       env.idle !== Idle.NOT_IDLE &&
       s.sumHNrRunning > 0 &&
-      schedAsym(k, env, this.local, s)
+      schedAsym(env, this.local, s)
     ) {
       s.asymPacking = true;
     }
@@ -180,10 +186,10 @@ export class DomainStats {
   }
 
   /** Does the candidate replace the incumbent? @spec 06 §6 */
-  #picksBusiest(k: Kernel, env: LbEnv, s: GroupStats): boolean {
+  #picksBusiest(env: LbEnv, s: GroupStats): boolean {
     const { busiest } = this;
     if (s.sumHNrRunning === 0) return false;
-    const { sd, rq } = k;
+    const { sd } = k;
     if ((sd.flags[env.sd]! & SD.ASYM_CPUCAPACITY) !== 0) {
       const dstCapacity = rq.cpuCapacity[env.dstCpu]!;
       const sgc = sd.groupSgc[s.group]!;
@@ -199,7 +205,7 @@ export class DomainStats {
       case GroupType.OVERLOADED:
         return s.avgLoad > busiest.avgLoad;
       case GroupType.ASYM_PACKING:
-        return !asymPrefer(k, sd.groupPreferCpu[s.group]!, sd.groupPreferCpu[busiest.group]!);
+        return !asymPrefer(sd.groupPreferCpu[s.group]!, sd.groupPreferCpu[busiest.group]!);
       case GroupType.MISFIT_TASK:
         return s.misfitTaskLoad >= busiest.misfitTaskLoad;
       case GroupType.HAS_SPARE:
@@ -232,15 +238,15 @@ function groupHasCapacity(pct: number, s: GroupStats): boolean {
 }
 
 /** All other threads of the core are idle. */
-function coreIdleBut(k: Kernel, cpu: number): boolean {
-  for (const sibling of k.siblings[cpu]!) if (sibling !== cpu && !k.idleCpu(sibling)) return false;
+function coreIdleBut(cpu: number): boolean {
+  for (const sibling of k.siblings[cpu]!) if (sibling !== cpu && !idleCpu(sibling)) return false;
   return true;
 }
 
 /** May this CPU take over from a group of lower priority? @spec 06 §5.5 */
-function schedAsym(k: Kernel, env: LbEnv, local: GroupStats, s: GroupStats): boolean {
+function schedAsym(env: LbEnv, local: GroupStats, s: GroupStats): boolean {
   const { sd } = k;
-  const prefers = () => asymPrefer(k, env.dstCpu, sd.groupPreferCpu[s.group]!);
+  const prefers = () => asymPrefer(env.dstCpu, sd.groupPreferCpu[s.group]!);
   const localSmt = (sd.groupFlags[local.group]! & SD.SHARE_CPUCAPACITY) !== 0;
   const groupSmt = (sd.groupFlags[s.group]! & SD.SHARE_CPUCAPACITY) !== 0;
   if (!localSmt && !groupSmt) return prefers();
@@ -251,22 +257,22 @@ function schedAsym(k: Kernel, env: LbEnv, local: GroupStats, s: GroupStats): boo
 }
 
 /** Refreshes what the local group can do, if it is time. @spec 06 §5.2 */
-function updateLocalCapacity(k: Kernel, env: LbEnv, group: number): void {
+function updateLocalCapacity(env: LbEnv, group: number): void {
   const sgc = k.sd.groupSgc[group]!;
-  if (env.idle !== Idle.NEWLY_IDLE || k.jiffies >= k.sd.sgcNextUpdate[sgc]!) updateGroupCapacity(k, env.sd, env.dstCpu);
+  if (env.idle !== Idle.NEWLY_IDLE || k.jiffies >= k.sd.sgcNextUpdate[sgc]!) updateGroupCapacity(env.sd, env.dstCpu);
 }
 
-function updateGroupCapacity(k: Kernel, domain: number, cpu: number): void {
-  const { sd, rq } = k;
+function updateGroupCapacity(domain: number, cpu: number): void {
+  const { sd } = k;
   const group = sd.localGroup(domain);
   const sgc = sd.groupSgc[group]!;
-  const interval = Math.min(Math.max(k.msecsToJiffies(sd.balanceInterval[domain]!), 1), k.maxLoadBalanceInterval);
+  const interval = Math.min(Math.max(msecsToJiffies(sd.balanceInterval[domain]!), 1), k.maxLoadBalanceInterval);
   sd.sgcNextUpdate[sgc] = k.jiffies + interval;
   const child = sd.child[domain]!;
   if (child < 0) {
-    const capacity = scaleRtCapacity(k, cpu);
+    const capacity = scaleRtCapacity(cpu);
     rq.cpuCapacity[cpu] = capacity;
-    setCapacity(k, sgc, capacity, capacity, capacity);
+    setCapacity(sgc, capacity, capacity, capacity);
     return;
   }
   let sum = 0;
@@ -289,24 +295,24 @@ function updateGroupCapacity(k: Kernel, domain: number, cpu: number): void {
       max = Math.max(max, sd.sgcMax[s]!);
     }
   }
-  setCapacity(k, sgc, sum, min, max);
+  setCapacity(sgc, sum, min, max);
 }
 
-function setCapacity(k: Kernel, sgc: number, capacity: number, min: number, max: number): void {
+function setCapacity(sgc: number, capacity: number, min: number, max: number): void {
   k.sd.sgcCapacity[sgc] = capacity;
   k.sd.sgcMin[sgc] = min;
   k.sd.sgcMax[sgc] = max;
 }
 
 /** What RT and DL leave of a CPU. @spec 03 §10 */
-function scaleRtCapacity(k: Kernel, cpu: number): number {
-  const max = k.rq.cpuCapacityOrig[cpu]!;
-  const used = k.avg.utilAvg[k.avgRt + cpu]! + k.avg.utilAvg[k.avgDl + cpu]!;
+function scaleRtCapacity(cpu: number): number {
+  const max = rq.cpuCapacityOrig[cpu]!;
+  const used = avg.utilAvg[AVG_RT + cpu]! + avg.utilAvg[AVG_DL + cpu]!;
   return used >= max ? 1 : max - used;
 }
 
 /** How many CPUs of the LLC a wakeup may look at. @spec 05 §4.2 */
-function updateIdleCpuScan(k: Kernel, env: LbEnv, sumUtil: number): void {
+function updateIdleCpuScan(env: LbEnv, sumUtil: number): void {
   if (!k.features.SIS_UTIL || env.idle === Idle.NEWLY_IDLE) return;
   const { sd } = k;
   const llcWeight = sd.tree.llcSize[env.dstCpu]!;
@@ -325,8 +331,8 @@ function fbqClassifyGroup(s: GroupStats): number {
   return s.sumHNrRunning > s.preferredRunning ? Fbq.REMOTE : Fbq.ALL;
 }
 
-export function fbqClassifyRq(k: Kernel, cpu: number): number {
-  const nr = k.rq.nrRunning[cpu]!;
-  if (nr > k.rq.numaRunning[cpu]!) return Fbq.REGULAR;
-  return nr > k.rq.preferredRunning[cpu]! ? Fbq.REMOTE : Fbq.ALL;
+export function fbqClassifyRq(cpu: number): number {
+  const nr = rq.nrRunning[cpu]!;
+  if (nr > rq.numaRunning[cpu]!) return Fbq.REGULAR;
+  return nr > rq.preferredRunning[cpu]! ? Fbq.REMOTE : Fbq.ALL;
 }

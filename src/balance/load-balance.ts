@@ -4,12 +4,17 @@
  *   should this CPU? ─► busiest group ─► busiest queue ─► detach / attach (again for another destination or source when
  *   tasks are pinned) ─► failed too often: ask the source's stopper ─► adjust the interval
  */
+
+import * as cfs from '../sched/cfs-rq.ts';
 import { updateRqClock } from '../sched/clock.ts';
 import { Alb, DOMAIN_COUNTERS, Lb } from '../sched/domain-state.ts';
 import { SD } from '../sched/domains.ts';
-import type { Kernel } from '../sched/kernel.ts';
+import { k } from '../sched/kernel.ts';
+import { allowed, idleCpu } from '../sched/predicates.ts';
 import { record } from '../sched/record.ts';
+import * as rq from '../sched/rq.ts';
 import { stopAndActiveBalance } from '../sched/stopper.ts';
+import * as tasks from '../sched/tasks.ts';
 import { Ev } from '../trace/events.ts';
 import { attachTask, attachTasks, canMigrateTask, detachTask, detachTasks } from './detach.ts';
 import { asymPrefer, capacityReduced, Idle, type LbEnv, LbFlag, Migrate, NR_MIGRATE_BREAK } from './env.ts';
@@ -35,24 +40,24 @@ export class LoadBalancer {
   }
 
   /** What looking at the domain will cost this CPU, ns; nothing if it is not its turn. */
-  statisticsCost(k: Kernel, sd: number, dstCpu: number, idle: number): number {
+  statisticsCost(sd: number, dstCpu: number, idle: number): number {
     const { costs } = k;
     if (costs.statDomainNs === 0 && costs.statLlcNs === 0) return 0;
     this.env.begin(sd, dstCpu, idle);
-    if (!this.#shouldWeBalance(k)) return costs.statDomainNs;
+    if (!this.#shouldWeBalance()) return costs.statDomainNs;
     const far = (k.sd.flags[sd]! & SD.SHARE_PKG_RESOURCES) === 0;
     const perCpu = far ? costs.statFarNs : costs.statLlcNs;
     return costs.statDomainNs + k.sd.ringLength[sd]! * costs.statGroupNs + k.sd.spanWeight[sd]! * perCpu;
   }
 
   /** The entry probe; the pass itself may be decided later. */
-  enter(k: Kernel, sd: number, dstCpu: number, idle: number): void {
+  enter(sd: number, dstCpu: number, idle: number): void {
     if (k.recorder.on[Ev.LB_ENTER] === 0) return;
     const { args } = k.recorder;
     args[0] = dstCpu;
     args[1] = k.sd.level[sd]!;
     args[2] = idle;
-    args[3] = k.rq.nrRunning[dstCpu]!;
+    args[3] = rq.nrRunning[dstCpu]!;
     args[4] = k.sd.balanceInterval[sd]!;
     args[5] = k.sd.lastBalance[sd]!;
     args[6] = k.sd.nrBalanceFailed[sd]!;
@@ -62,86 +67,86 @@ export class LoadBalancer {
   }
 
   /** The pass. Returns the number of tasks moved; `keepGoing` tells about higher domains. `costNs` is for the trace. */
-  balance(k: Kernel, sd: number, dstCpu: number, idle: number, costNs: number): number {
+  balance(sd: number, dstCpu: number, idle: number, costNs: number): number {
     const { env } = this;
     env.begin(sd, dstCpu, idle);
     this.keepGoing = true;
-    this.#count(k, Lb.COUNT);
-    const moved = this.#run(k, dstCpu);
-    if (k.recorder.on[Ev.LB_LEAVE]) this.#recordLeave(k, moved, costNs);
+    this.#count(Lb.COUNT);
+    const moved = this.#run(dstCpu);
+    if (k.recorder.on[Ev.LB_LEAVE]) this.#recordLeave(moved, costNs);
     return moved;
   }
 
-  #run(k: Kernel, thisCpu: number): number {
+  #run(thisCpu: number): number {
     const { env } = this;
     const { sd } = k;
     const domain = env.sd;
     let moved = 0;
     for (;;) {
-      if (!this.#shouldWeBalance(k)) {
+      if (!this.#shouldWeBalance()) {
         this.keepGoing = false;
-        return this.#balanced(k);
+        return this.#balanced();
       }
-      const group = findBusiestGroup(k, env, this.#sds);
+      const group = findBusiestGroup(env, this.#sds);
       env.busiestGroup = group;
-      if (k.recorder.on[Ev.LB_BUSIEST]) this.#recordBusiest(k, group);
+      if (k.recorder.on[Ev.LB_BUSIEST]) this.#recordBusiest(group);
       if (group < 0) {
-        this.#count(k, Lb.NOBUSYG);
-        return this.#balanced(k);
+        this.#count(Lb.NOBUSYG);
+        return this.#balanced();
       }
-      const busiest = findBusiestQueue(k, env, group);
+      const busiest = findBusiestQueue(env, group);
       if (busiest < 0) {
-        this.#count(k, Lb.NOBUSYQ);
-        return this.#balanced(k);
+        this.#count(Lb.NOBUSYQ);
+        return this.#balanced();
       }
       sd.counters[domain * DOMAIN_COUNTERS + env.idle * 8 + Lb.IMBALANCE]! += env.imbalance;
       env.srcCpu = busiest;
       env.flags |= LbFlag.ALL_PINNED;
-      if (k.rq.nrRunning[busiest]! <= 1) break;
-      env.loopMax = Math.min(k.tunables.nrMigrate, k.rq.nrRunning[busiest]!);
-      moved = this.#move(k);
+      if (rq.nrRunning[busiest]! <= 1) break;
+      env.loopMax = Math.min(k.tunables.nrMigrate, rq.nrRunning[busiest]!);
+      moved = this.#move();
       const parent = sd.parent[domain]!;
       if (parent >= 0 && (env.flags & LbFlag.SOME_PINNED) !== 0 && env.imbalance > 0) {
         sd.sgcImbalance[sd.groupSgc[sd.localGroup(parent)]!] = 1;
       }
       if ((env.flags & LbFlag.ALL_PINNED) === 0) break;
-      env.strike(k, busiest);
-      if (this.#onlyLocalLeft(k)) return this.#allPinned(k);
+      env.strike(busiest);
+      if (this.#onlyLocalLeft()) return this.#allPinned();
       env.loop = 0;
       env.loopBreak = NR_MIGRATE_BREAK;
     }
 
     let started = false;
     if (moved === 0) {
-      this.#count(k, Lb.FAILED);
+      this.#count(Lb.FAILED);
       if (env.idle !== Idle.NEWLY_IDLE) sd.nrBalanceFailed[domain]! += 1;
-      if (this.#needActiveBalance(k)) {
+      if (this.#needActiveBalance()) {
         const src = env.srcCpu;
-        if (!k.allowed(k.rq.curr[src]!, thisCpu)) return this.#onePinned(k);
+        if (!allowed(rq.curr[src]!, thisCpu)) return this.#onePinned();
         env.flags &= ~LbFlag.ALL_PINNED;
-        if (k.rq.activeBalance[src] === 0) {
-          k.rq.activeBalance[src] = 1;
-          k.rq.pushCpu[src] = thisCpu;
+        if (rq.activeBalance[src] === 0) {
+          rq.activeBalance[src] = 1;
+          rq.pushCpu[src] = thisCpu;
           started = true;
-          stopAndActiveBalance(k, src);
+          stopAndActiveBalance(src);
         }
       }
     } else {
       sd.nrBalanceFailed[domain] = 0;
     }
-    if (!started || this.#needActiveBalance(k)) sd.balanceInterval[domain] = sd.minInterval[domain]!;
+    if (!started || this.#needActiveBalance()) sd.balanceInterval[domain] = sd.minInterval[domain]!;
     return moved;
   }
 
   /** Detaches and attaches, for one destination after another while tasks are pinned away from the first. */
-  #move(k: Kernel): number {
+  #move(): number {
     const { env } = this;
     let moved = 0;
     for (;;) {
-      updateRqClock(k, env.srcCpu);
-      const n = detachTasks(k, env);
+      updateRqClock(env.srcCpu);
+      const n = detachTasks(env);
       if (n > 0) {
-        attachTasks(k, env);
+        attachTasks(env);
         moved += n;
       }
       if ((env.flags & LbFlag.NEED_BREAK) !== 0) {
@@ -149,7 +154,7 @@ export class LoadBalancer {
         continue;
       }
       if ((env.flags & LbFlag.DST_PINNED) === 0 || env.imbalance <= 0) return moved;
-      env.strike(k, env.dstCpu);
+      env.strike(env.dstCpu);
       env.dstCpu = env.newDstCpu;
       env.flags &= ~LbFlag.DST_PINNED;
       env.loop = 0;
@@ -158,7 +163,7 @@ export class LoadBalancer {
   }
 
   /** Nothing to try outside the local group any more. */
-  #onlyLocalLeft(k: Kernel): boolean {
+  #onlyLocalLeft(): boolean {
     const { env } = this;
     const { sd } = k;
     const local = sd.localGroup(env.sd);
@@ -171,24 +176,23 @@ export class LoadBalancer {
   }
 
   /** @spec 06 §4 */
-  #shouldWeBalance(k: Kernel): boolean {
+  #shouldWeBalance(): boolean {
     const { env } = this;
-    const { sd, rq } = k;
+    const { sd } = k;
     if (!env.has(env.dstCpu)) return false;
     if (env.idle === Idle.NEWLY_IDLE) return rq.nrRunning[env.dstCpu] === 0 && rq.ttwuPending[env.dstCpu] === 0;
     const local = sd.localGroup(env.sd);
     const base = sd.groupBalanceBase[local]!;
     for (let i = 0; i < sd.groupBalanceLength[local]!; i++) {
       const cpu = sd.lists[base + i]!;
-      if (env.has(cpu) && k.idleCpu(cpu)) return cpu === env.dstCpu;
+      if (env.has(cpu) && idleCpu(cpu)) return cpu === env.dstCpu;
     }
     return sd.groupBalanceCpu[local] === env.dstCpu;
   }
 
-  #needActiveBalance(k: Kernel): boolean {
+  #needActiveBalance(): boolean {
     const { env } = this;
     record(
-      k,
       Ev.NEED_ACTIVE,
       k.thisCpu,
       env.srcCpu,
@@ -197,23 +201,23 @@ export class LoadBalancer {
       k.sd.level[env.sd]!,
       k.sd.nrBalanceFailed[env.sd]!,
     );
-    const need = this.#active && this.#activeBalanceNeeded(k);
-    if (k.tracing) record(k, Ev.NEED_ACTIVE_RET, k.thisCpu, need ? 1 : 0);
+    const need = this.#active && this.#activeBalanceNeeded();
+    if (k.tracing) record(Ev.NEED_ACTIVE_RET, k.thisCpu, need ? 1 : 0);
     return need;
   }
 
   /** @spec 06 §11 */
-  #activeBalanceNeeded(k: Kernel): boolean {
+  #activeBalanceNeeded(): boolean {
     const { env } = this;
-    const { sd, rq } = k;
+    const { sd } = k;
     const src = env.srcCpu;
     const idle = env.idle !== Idle.NOT_IDLE;
-    if (idle && (sd.flags[env.sd]! & SD.ASYM_PACKING) !== 0 && asymPrefer(k, env.dstCpu, src)) return true;
+    if (idle && (sd.flags[env.sd]! & SD.ASYM_PACKING) !== 0 && asymPrefer(env.dstCpu, src)) return true;
     if (env.migrationType === Migrate.TASK && sd.nrBalanceFailed[env.sd]! > sd.cacheNiceTries[env.sd]! + 2) return true;
     if (
       idle &&
-      k.cfs.hNrRunning[src] === 1 &&
-      capacityReduced(k, src, env.sd) &&
+      cfs.hNrRunning[src] === 1 &&
+      capacityReduced(src, env.sd) &&
       rq.cpuCapacity[src]! * sd.imbalancePct[env.sd]! < rq.cpuCapacity[env.dstCpu]! * 100
     ) {
       return true;
@@ -221,7 +225,7 @@ export class LoadBalancer {
     return env.migrationType === Migrate.MISFIT;
   }
 
-  #balanced(k: Kernel): number {
+  #balanced(): number {
     const { env } = this;
     const { sd } = k;
     const parent = sd.parent[env.sd]!;
@@ -229,16 +233,16 @@ export class LoadBalancer {
       const sgc = sd.groupSgc[sd.localGroup(parent)]!;
       if (sd.sgcImbalance[sgc] !== 0) sd.sgcImbalance[sgc] = 0;
     }
-    return this.#allPinned(k);
+    return this.#allPinned();
   }
 
-  #allPinned(k: Kernel): number {
-    this.#count(k, Lb.BALANCED);
+  #allPinned(): number {
+    this.#count(Lb.BALANCED);
     k.sd.nrBalanceFailed[this.env.sd] = 0;
-    return this.#onePinned(k);
+    return this.#onePinned();
   }
 
-  #onePinned(k: Kernel): number {
+  #onePinned(): number {
     const { env } = this;
     const { balanceInterval, maxInterval } = k.sd;
     if (env.idle === Idle.NEWLY_IDLE) return 0;
@@ -247,16 +251,16 @@ export class LoadBalancer {
     return 0;
   }
 
-  #count(k: Kernel, what: number): void {
+  #count(what: number): void {
     k.sd.counters[this.env.sd * DOMAIN_COUNTERS + this.env.idle * 8 + what]! += 1;
   }
 
   /** The stopper of the source CPU moves whichever task it can to `push_cpu`. @spec 06 §11 */
-  activeBalanceStop(k: Kernel, src: number): void {
+  activeBalanceStop(src: number): void {
     const { env } = this;
-    const { rq, sd } = k;
+    const { sd } = k;
     const target = rq.pushCpu[src]!;
-    if (k.tracing) record(k, Ev.ACTIVE_BALANCE, src, src, rq.nrRunning[src]!, target);
+    if (k.tracing) record(Ev.ACTIVE_BALANCE, src, src, rq.nrRunning[src]!, target);
     let pushed = -1;
     if (k.cpuActive[src] !== 0 && k.cpuActive[target] !== 0 && rq.activeBalance[src] !== 0 && rq.nrRunning[src]! > 1) {
       let domain = sd.lowest[target]!;
@@ -264,11 +268,11 @@ export class LoadBalancer {
       if (domain >= 0) {
         const counters = domain * DOMAIN_COUNTERS;
         sd.counters[counters + Alb.COUNT]! += 1;
-        updateRqClock(k, src);
+        updateRqClock(src);
         env.begin(domain, target, Idle.IDLE);
         env.srcCpu = src;
         env.flags = LbFlag.ACTIVE_LB;
-        pushed = this.#detachOne(k);
+        pushed = this.#detachOne();
         if (pushed >= 0) {
           sd.counters[counters + Alb.PUSHED]! += 1;
           sd.nrBalanceFailed[domain] = 0;
@@ -279,24 +283,24 @@ export class LoadBalancer {
     }
     rq.activeBalance[src] = 0;
     if (pushed >= 0) {
-      updateRqClock(k, target);
-      attachTask(k, target, pushed);
+      updateRqClock(target);
+      attachTask(target, pushed);
     }
   }
 
   /** The least recently used task that may go. */
-  #detachOne(k: Kernel): number {
+  #detachOne(): number {
     const { env } = this;
-    for (let task = k.rq.cfsTasksTail[env.srcCpu]!; task >= 0; task = k.task.listPrev[task]!) {
-      if (!canMigrateTask(k, env, task)) continue;
-      detachTask(k, env, task);
+    for (let task = rq.cfsTasksTail[env.srcCpu]!; task >= 0; task = tasks.listPrev[task]!) {
+      if (!canMigrateTask(env, task)) continue;
+      detachTask(env, task);
       k.sd.counters[env.sd * DOMAIN_COUNTERS + Idle.IDLE * 8 + Lb.GAINED]! += 1;
       return task;
     }
     return -1;
   }
 
-  #recordBusiest(k: Kernel, group: number): void {
+  #recordBusiest(group: number): void {
     const { env } = this;
     const { args } = k.recorder;
     args[0] = env.dstCpu;
@@ -310,7 +314,7 @@ export class LoadBalancer {
     k.recorder.emit(Ev.LB_BUSIEST, k.now, k.thisCpu, -1);
   }
 
-  #recordLeave(k: Kernel, moved: number, costNs: number): void {
+  #recordLeave(moved: number, costNs: number): void {
     const { env } = this;
     const { args } = k.recorder;
     args[0] = env.dstCpu;

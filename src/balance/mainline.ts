@@ -3,8 +3,10 @@
  * the policy names for it. @spec 05-07
  */
 import { type BalanceHooks, UNFINISHED, Wake } from '../sched/hooks.ts';
-import type { Kernel } from '../sched/kernel.ts';
+import { k } from '../sched/kernel.ts';
 import { updateBlockedAverages } from '../sched/load-avg.ts';
+import * as rq from '../sched/rq.ts';
+import { charge } from '../sched/signals.ts';
 import { raiseSchedSoftirq } from '../sched/softirq.ts';
 import { Idle, LbEnv } from './env.ts';
 import { IdlestSearch } from './find-idlest.ts';
@@ -49,81 +51,80 @@ export class MainlineBalance implements BalanceHooks {
     this.#mode = new Uint8Array(nrCpus);
   }
 
-  selectTaskRqFair(k: Kernel, task: number, prev: number, flags: number, cpu: number): number {
+  selectTaskRqFair(task: number, prev: number, flags: number, cpu: number): number {
     const part =
       (flags & Wake.TTWU) !== 0 ? this.#parts.wakeup : (flags & Wake.FORK) !== 0 ? this.#parts.fork : this.#parts.exec;
     if (part === 'stay') return prev;
-    return selectTaskRqFair(k, this.#idleSearch, this.#idlestSearch, task, prev, flags, cpu);
+    return selectTaskRqFair(this.#idleSearch, this.#idlestSearch, task, prev, flags, cpu);
   }
 
-  newidleBegin(k: Kernel, cpu: number): boolean {
+  newidleBegin(cpu: number): boolean {
     if (this.#parts.newidle === 'off') {
       // The idle spell is timed all the same: avg_idle is not newidle's alone.
-      k.rq.idleStamp[cpu] = k.rq.clock[cpu]!;
+      rq.idleStamp[cpu] = rq.clock[cpu]!;
       return false;
     }
-    return this.#newidle.begin(k, cpu);
+    return this.#newidle.begin(cpu);
   }
 
-  newidleStep(k: Kernel, cpu: number): number {
-    return this.#newidle.step(k, cpu);
+  newidleStep(cpu: number): number {
+    return this.#newidle.step(cpu);
   }
 
-  triggerLoadBalance(k: Kernel, cpu: number): void {
+  triggerLoadBalance(cpu: number): void {
     if (k.sd.lowest[cpu]! < 0 || k.cpuActive[cpu] === 0) return;
-    if (k.jiffies >= k.rq.nextBalance[cpu]! && this.#parts.periodic === 'on') raiseSchedSoftirq(k, cpu);
-    if (this.#parts.nohz === 'on') nohzBalancerKick(k, cpu);
+    if (k.jiffies >= rq.nextBalance[cpu]! && this.#parts.periodic === 'on') raiseSchedSoftirq(cpu);
+    if (this.#parts.nohz === 'on') nohzBalancerKick(cpu);
   }
 
-  softirqStep(k: Kernel, cpu: number, first: boolean): number {
-    if (first) this.#softirqBegin(k, cpu);
-    const result = this.#mode[cpu] === Mode.NOHZ ? this.#nohz.step(k, cpu) : this.#rebalance.step(k, cpu);
+  softirqStep(cpu: number, first: boolean): number {
+    if (first) this.#softirqBegin(cpu);
+    const result = this.#mode[cpu] === Mode.NOHZ ? this.#nohz.step(cpu) : this.#rebalance.step(cpu);
     if (result !== UNFINISHED) this.#mode[cpu] = Mode.NONE;
     return result;
   }
 
   /** @spec 06 §2.2 */
-  #softirqBegin(k: Kernel, cpu: number): void {
-    const { rq } = k;
+  #softirqBegin(cpu: number): void {
     const idle = rq.idleBalance[cpu] !== 0 ? Idle.IDLE : Idle.NOT_IDLE;
     const flags = rq.nohzIdleBalance[cpu]!;
     rq.nohzIdleBalance[cpu] = 0;
     if (flags !== 0 && idle === Idle.IDLE) {
       this.#mode[cpu] = Mode.NOHZ;
-      this.#nohz.begin(k, cpu, flags);
+      this.#nohz.begin(cpu, flags);
       return;
     }
     this.#mode[cpu] = Mode.OWN;
-    updateBlockedAverages(k, cpu);
-    k.charge(cpu, k.costs.blockedNs);
-    this.#rebalance.begin(k, cpu, cpu, idle);
+    updateBlockedAverages(cpu);
+    charge(cpu, k.costs.blockedNs);
+    this.#rebalance.begin(cpu, cpu, idle);
   }
 
-  idleIterationStep(k: Kernel, cpu: number): number {
+  idleIterationStep(cpu: number): number {
     if (!this.#nohz.isActive(cpu)) {
-      if (!nohzRunIdleBalance(k, cpu)) return 0;
-      this.#nohz.begin(k, cpu, STATS_KICK);
+      if (!nohzRunIdleBalance(cpu)) return 0;
+      this.#nohz.begin(cpu, STATS_KICK);
     }
-    return this.#nohz.step(k, cpu);
+    return this.#nohz.step(cpu);
   }
 
-  tickStopped(k: Kernel, cpu: number): void {
-    nohzBalanceEnterIdle(k, cpu);
+  tickStopped(cpu: number): void {
+    nohzBalanceEnterIdle(cpu);
   }
 
-  nohzCall(k: Kernel, cpu: number): void {
-    nohzCsdFunc(k, cpu);
+  nohzCall(cpu: number): void {
+    nohzCsdFunc(cpu);
   }
 
-  activeBalanceStop(k: Kernel, cpu: number): void {
-    this.#lb.activeBalanceStop(k, cpu);
+  activeBalanceStop(cpu: number): void {
+    this.#lb.activeBalanceStop(cpu);
   }
 
-  idleTaskPicked(k: Kernel, cpu: number): void {
-    updateIdleCore(k, cpu);
+  idleTaskPicked(cpu: number): void {
+    updateIdleCore(cpu);
   }
 
-  updateMisfitStatus(k: Kernel, task: number, cpu: number): void {
-    updateMisfitStatus(k, task, cpu);
+  updateMisfitStatus(task: number, cpu: number): void {
+    updateMisfitStatus(task, cpu);
   }
 }

@@ -1,8 +1,8 @@
 /** What newidle balance has learned of a domain: how often it helps, and what it costs. @spec 07 §2 */
-import type { Kernel } from '../sched/kernel.ts';
+import { k } from '../sched/kernel.ts';
 
 /** One attempt: `success` is 0, or the credit of a pull. */
-export function newidleStats(k: Kernel, sd: number, success: number): void {
+export function newidleStats(sd: number, success: number): void {
   const { newidleCall, newidleSuccess, newidleRatio } = k.sd;
   newidleCall[sd]! += 1;
   newidleSuccess[sd]! += success;
@@ -13,8 +13,8 @@ export function newidleStats(k: Kernel, sd: number, success: number): void {
 }
 
 /** A pass took `cost` ns (0: only the decay is due). True if the remembered cost decayed. */
-export function newidleCost(k: Kernel, sd: number, cost: number, success: number): boolean {
-  if (cost !== 0) newidleStats(k, sd, success);
+export function newidleCost(sd: number, cost: number, success: number): boolean {
+  if (cost !== 0) newidleStats(sd, success);
   const { maxNewidleLbCost, lastDecayMaxLbCost } = k.sd;
   if (cost > maxNewidleLbCost[sd]!) {
     maxNewidleLbCost[sd] = cost;
@@ -30,6 +30,6 @@ export function newidleCost(k: Kernel, sd: number, cost: number, success: number
 }
 
 /** The decay alone. @spec 06 §2.3 */
-export function decayCheck(k: Kernel, sd: number): boolean {
-  return newidleCost(k, sd, 0, 0);
+export function decayCheck(sd: number): boolean {
+  return newidleCost(sd, 0, 0);
 }

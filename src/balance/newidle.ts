@@ -2,12 +2,16 @@
  * Newidle balance: a CPU that is about to idle looks for one task to pull, domain by domain, as long as that costs less than
  * it expects to idle. In steps, because the search takes time. @spec 07 §2
  */
+
+import * as cfs from '../sched/cfs-rq.ts';
 import { updateRqClock } from '../sched/clock.ts';
 import { SD } from '../sched/domains.ts';
 import { UNFINISHED } from '../sched/hooks.ts';
-import type { Kernel } from '../sched/kernel.ts';
+import { k } from '../sched/kernel.ts';
 import { updateBlockedAverages } from '../sched/load-avg.ts';
 import { record } from '../sched/record.ts';
+import * as rq from '../sched/rq.ts';
+import { charge, owes } from '../sched/signals.ts';
 import { Ev } from '../trace/events.ts';
 import { getInterval, Idle } from './env.ts';
 import type { LoadBalancer } from './load-balance.ts';
@@ -41,17 +45,17 @@ export class Newidle {
   }
 
   /** The gates. True if the domains are to be searched with `step`. */
-  begin(k: Kernel, cpu: number): boolean {
-    const { rq, sd } = k;
-    updateMisfitStatus(k, -1, cpu);
-    if (k.recorder.on[Ev.NEWIDLE]) recordNewidle(k, cpu);
+  begin(cpu: number): boolean {
+    const { sd } = k;
+    updateMisfitStatus(-1, cpu);
+    if (k.recorder.on[Ev.NEWIDLE]) recordNewidle(cpu);
     if (rq.ttwuPending[cpu] !== 0) {
-      if (k.tracing) record(k, Ev.NEWIDLE_RET, cpu, 0);
+      if (k.tracing) record(Ev.NEWIDLE_RET, cpu, 0);
       return false;
     }
     rq.idleStamp[cpu] = rq.clock[cpu]!;
     if (k.cpuActive[cpu] === 0) {
-      if (k.tracing) record(k, Ev.NEWIDLE_RET, cpu, 0);
+      if (k.tracing) record(Ev.NEWIDLE_RET, cpu, 0);
       return false;
     }
     this.#next[cpu] = k.jiffies + k.hz;
@@ -59,125 +63,123 @@ export class Newidle {
     this.#cost[cpu] = 0;
     const lowest = sd.lowest[cpu]!;
     if (lowest < 0 || !k.overload || rq.avgIdle[cpu]! < sd.maxNewidleLbCost[lowest]!) {
-      if (lowest >= 0) this.#bumpNext(k, cpu, lowest);
-      this.#out(k, cpu);
+      if (lowest >= 0) this.#bumpNext(cpu, lowest);
+      this.#out(cpu);
       return false;
     }
     this.#since[cpu] = k.now;
-    updateBlockedAverages(k, cpu);
-    k.charge(cpu, k.costs.blockedNs);
+    updateBlockedAverages(cpu);
+    charge(cpu, k.costs.blockedNs);
     this.#domain[cpu] = lowest;
     this.#step[cpu] = Step.DOMAIN;
     return true;
   }
 
   /** Goes on with the search. Its result as hooks.ts has it. */
-  step(k: Kernel, cpu: number): number {
+  step(cpu: number): number {
     while (this.#domain[cpu]! >= 0) {
-      if (this.#step[cpu] === Step.DOMAIN && !this.#enter(k, cpu)) continue;
+      if (this.#step[cpu] === Step.DOMAIN && !this.#enter(cpu)) continue;
       if (this.#step[cpu] === Step.DECIDE) {
-        if (k.owes(cpu)) return UNFINISHED;
+        if (owes(cpu)) return UNFINISHED;
         const domain = this.#domain[cpu]!;
         const cost = k.now - this.#enteredAt[cpu]!;
-        this.#pulled[cpu] = this.#lb.balance(k, domain, cpu, Idle.NEWLY_IDLE, cost);
+        this.#pulled[cpu] = this.#lb.balance(domain, cpu, Idle.NEWLY_IDLE, cost);
         this.#step[cpu] = Step.ACCOUNT;
       }
-      if (k.owes(cpu)) return UNFINISHED;
-      this.#account(k, cpu);
+      if (owes(cpu)) return UNFINISHED;
+      this.#account(cpu);
     }
-    return this.#finish(k, cpu);
+    return this.#finish(cpu);
   }
 
   /** Looks at the domain at hand; false if it is skipped or the search ends. */
-  #enter(k: Kernel, cpu: number): boolean {
-    const { rq, sd } = k;
+  #enter(cpu: number): boolean {
+    const { sd } = k;
     const domain = this.#domain[cpu]!;
-    this.#bumpNext(k, cpu, domain);
+    this.#bumpNext(cpu, domain);
     if (rq.avgIdle[cpu]! < this.#cost[cpu]! + sd.maxNewidleLbCost[domain]!) {
       this.#domain[cpu] = -1;
       return false;
     }
     if ((sd.flags[domain]! & SD.BALANCE_NEWIDLE) === 0) {
-      this.#advance(k, cpu);
+      this.#advance(cpu);
       return false;
     }
     let weight = 1;
     if (k.features.NI_RANDOM) {
       weight = 1 + sd.newidleRatio[domain]!;
       if (k.random.below(cpu, 1024) > weight) {
-        newidleStats(k, domain, 0);
+        newidleStats(domain, 0);
         this.#domain[cpu] = sd.parent[domain]!;
         return false;
       }
       weight = Math.floor((1024 + Math.floor(weight / 2)) / weight);
     }
     this.#weight[cpu] = weight;
-    this.#lb.enter(k, domain, cpu, Idle.NEWLY_IDLE);
+    this.#lb.enter(domain, cpu, Idle.NEWLY_IDLE);
     this.#enteredAt[cpu] = k.now;
-    k.charge(cpu, this.#lb.statisticsCost(k, domain, cpu, Idle.NEWLY_IDLE));
+    charge(cpu, this.#lb.statisticsCost(domain, cpu, Idle.NEWLY_IDLE));
     this.#step[cpu] = Step.DECIDE;
     return true;
   }
 
   /** The pass is over and paid for. */
-  #account(k: Kernel, cpu: number): void {
+  #account(cpu: number): void {
     const cost = k.now - this.#since[cpu]!;
     this.#since[cpu] = k.now;
     this.#cost[cpu]! += cost;
-    newidleCost(k, this.#domain[cpu]!, cost, this.#pulled[cpu] !== 0 ? this.#weight[cpu]! : 0);
+    newidleCost(this.#domain[cpu]!, cost, this.#pulled[cpu] !== 0 ? this.#weight[cpu]! : 0);
     this.#step[cpu] = Step.DOMAIN;
-    this.#advance(k, cpu);
+    this.#advance(cpu);
   }
 
   /** Up one domain, unless there is something to run. */
-  #advance(k: Kernel, cpu: number): void {
-    const { rq, sd } = k;
+  #advance(cpu: number): void {
+    const { sd } = k;
     const done = this.#pulled[cpu] !== 0 || rq.nrRunning[cpu]! > 0 || rq.ttwuPending[cpu] !== 0;
     this.#domain[cpu] = done ? -1 : sd.parent[this.#domain[cpu]!]!;
   }
 
-  #finish(k: Kernel, cpu: number): number {
-    const { rq, cfs } = k;
+  #finish(cpu: number): number {
     if (this.#cost[cpu]! > rq.maxIdleBalanceCost[cpu]!) rq.maxIdleBalanceCost[cpu] = this.#cost[cpu]!;
     if (cfs.hNrRunning[cpu]! > 0 && this.#pulled[cpu] === 0) this.#pulled[cpu] = 1;
     if (rq.nrRunning[cpu] !== cfs.hNrRunning[cpu]) this.#pulled[cpu] = -1;
-    updateRqClock(k, cpu);
-    return this.#out(k, cpu);
+    updateRqClock(cpu);
+    return this.#out(cpu);
   }
 
-  #out(k: Kernel, cpu: number): number {
-    const { rq } = k;
+  #out(cpu: number): number {
     const pulled = this.#pulled[cpu]!;
     if (rq.nextBalance[cpu]! > this.#next[cpu]!) rq.nextBalance[cpu] = this.#next[cpu]!;
     if (pulled !== 0) rq.idleStamp[cpu] = 0;
-    else nohzNewidleBalance(k, cpu);
-    if (k.tracing) record(k, Ev.NEWIDLE_RET, cpu, pulled);
+    else nohzNewidleBalance(cpu);
+    if (k.tracing) record(Ev.NEWIDLE_RET, cpu, pulled);
     return pulled;
   }
 
-  #bumpNext(k: Kernel, cpu: number, sd: number): void {
-    const due = k.sd.lastBalance[sd]! + getInterval(k, sd, false);
+  #bumpNext(cpu: number, sd: number): void {
+    const due = k.sd.lastBalance[sd]! + getInterval(sd, false);
     if (due < this.#next[cpu]!) this.#next[cpu] = due;
   }
 }
 
 /** Before idling, blocked load of idle CPUs may be worth an update. @spec 07 §5 */
-function nohzNewidleBalance(k: Kernel, cpu: number): void {
-  if (k.rq.avgIdle[cpu]! < k.tunables.migrationCostNs) return;
+function nohzNewidleBalance(cpu: number): void {
+  if (rq.avgIdle[cpu]! < k.tunables.migrationCostNs) return;
   if (!k.nohz.hasBlocked || k.jiffies < k.nohz.nextBlocked) return;
-  k.rq.nohzFlags[cpu]! |= NEWILB_KICK;
+  rq.nohzFlags[cpu]! |= NEWILB_KICK;
 }
 
 /** Update blocked load before idling. @spec 07 §3 */
 export const NEWILB_KICK = 4;
 
-function recordNewidle(k: Kernel, cpu: number): void {
+function recordNewidle(cpu: number): void {
   const { args } = k.recorder;
   const sd = k.sd.lowest[cpu]!;
   args[0] = cpu;
-  args[1] = k.rq.nrRunning[cpu]!;
-  args[2] = k.rq.avgIdle[cpu]!;
-  args[3] = k.rq.maxIdleBalanceCost[cpu]!;
+  args[1] = rq.nrRunning[cpu]!;
+  args[2] = rq.avgIdle[cpu]!;
+  args[3] = rq.maxIdleBalanceCost[cpu]!;
   args[4] = sd < 0 ? 0 : k.sd.newidleRatio[sd]!;
   args[5] = sd < 0 ? 0 : k.sd.newidleCall[sd]!;
   args[6] = sd < 0 ? 0 : k.sd.newidleSuccess[sd]!;

@@ -2,11 +2,16 @@
  * NOHZ idle balance: idle CPUs without a tick are balanced by one of them, which a busy CPU kicks at its tick.
  * @spec 07 §3-5
  */
+
+import * as cfs from '../sched/cfs-rq.ts';
 import { updateRqClock } from '../sched/clock.ts';
 import { UNFINISHED } from '../sched/hooks.ts';
-import type { Kernel } from '../sched/kernel.ts';
+import { k, msecsToJiffies } from '../sched/kernel.ts';
 import { updateBlockedAverages } from '../sched/load-avg.ts';
+import { idleCpu } from '../sched/predicates.ts';
 import { record } from '../sched/record.ts';
+import * as rq from '../sched/rq.ts';
+import { charge, needResched, owes, sendCall } from '../sched/signals.ts';
 import { raiseSchedSoftirq } from '../sched/softirq.ts';
 import { Ev } from '../trace/events.ts';
 import { asymPrefer, capacityReduced, Idle } from './env.ts';
@@ -47,8 +52,8 @@ export class NohzBalancer {
   }
 
   /** The loop of _nohz_idle_balance starts on a CPU. @spec 07 §4.3 */
-  begin(k: Kernel, cpu: number, flags: number): void {
-    if (k.tracing) record(k, Ev.NOHZ_IDLE_BALANCE, cpu, cpu, flags);
+  begin(cpu: number, flags: number): void {
+    if (k.tracing) record(Ev.NOHZ_IDLE_BALANCE, cpu, cpu, flags);
     if ((flags & STATS_KICK) !== 0) k.nohz.hasBlocked = false;
     if ((flags & NEXT_KICK) !== 0) k.nohz.needsUpdate = false;
     this.#flags[cpu] = flags;
@@ -67,51 +72,51 @@ export class NohzBalancer {
   }
 
   /** Goes on with the loop; 0 when it is over. */
-  step(k: Kernel, cpu: number): number {
+  step(cpu: number): number {
     const flags = this.#flags[cpu]!;
     if (this.#balancing[cpu] !== 0) {
-      if (this.#rebalance.step(k, cpu) === UNFINISHED) return UNFINISHED;
+      if (this.#rebalance.step(cpu) === UNFINISHED) return UNFINISHED;
       this.#balancing[cpu] = 0;
-      this.#collect(k, cpu);
+      this.#collect(cpu);
     }
-    const { nextBalance, nrRunning, curr, ttwuPending } = k.rq;
+    const { nextBalance, nrRunning, curr, ttwuPending } = rq;
     const mask = k.nohz.idleCpusMask;
     for (;;) {
-      const target = this.#advance(k, cpu, mask);
+      const target = this.#advance(cpu, mask);
       if (target < 0) break;
       if (curr[target] !== target || nrRunning[target] !== 0 || ttwuPending[target] !== 0) continue;
-      if (k.needResched(cpu) && !k.idleCpu(cpu)) {
+      if (needResched(cpu) && !idleCpu(cpu)) {
         if ((flags & STATS_KICK) !== 0) this.#blocked[cpu] = 1;
         if ((flags & NEXT_KICK) !== 0) k.nohz.needsUpdate = true;
-        this.#end(k, cpu);
+        this.#end(cpu);
         return 0;
       }
-      if ((flags & STATS_KICK) !== 0 && this.#updateStats(k, cpu, target)) this.#blocked[cpu] = 1;
+      if ((flags & STATS_KICK) !== 0 && this.#updateStats(cpu, target)) this.#blocked[cpu] = 1;
       this.#target[cpu] = target;
-      if (k.jiffies >= nextBalance[target]!) updateRqClock(k, target);
+      if (k.jiffies >= nextBalance[target]!) updateRqClock(target);
       if ((flags & BALANCE_KICK) !== 0 && k.jiffies >= nextBalance[target]!) {
-        this.#rebalance.begin(k, cpu, target, Idle.IDLE);
-        if (k.owes(cpu) || this.#rebalance.step(k, cpu) === UNFINISHED) {
+        this.#rebalance.begin(cpu, target, Idle.IDLE);
+        if (owes(cpu) || this.#rebalance.step(cpu) === UNFINISHED) {
           this.#balancing[cpu] = 1;
           return UNFINISHED;
         }
       }
-      this.#collect(k, cpu);
-      if (k.owes(cpu)) return UNFINISHED;
+      this.#collect(cpu);
+      if (owes(cpu)) return UNFINISHED;
     }
     if (this.#haveNext[cpu] !== 0) k.nohz.nextBalance = this.#next[cpu]!;
-    if ((flags & STATS_KICK) !== 0) k.nohz.nextBlocked = this.#start[cpu]! + k.msecsToJiffies(32);
-    this.#end(k, cpu);
+    if ((flags & STATS_KICK) !== 0) k.nohz.nextBlocked = this.#start[cpu]! + msecsToJiffies(32);
+    this.#end(cpu);
     return 0;
   }
 
-  #end(k: Kernel, cpu: number): void {
+  #end(cpu: number): void {
     if (this.#blocked[cpu] !== 0) k.nohz.hasBlocked = true;
     this.#active[cpu] = 0;
   }
 
-  #collect(k: Kernel, cpu: number): void {
-    const due = k.rq.nextBalance[this.#target[cpu]!]!;
+  #collect(cpu: number): void {
+    const due = rq.nextBalance[this.#target[cpu]!]!;
     if (this.#next[cpu]! > due) {
       this.#next[cpu] = due;
       this.#haveNext[cpu] = 1;
@@ -119,7 +124,7 @@ export class NohzBalancer {
   }
 
   /** The next CPU of the mask, wrapping, this CPU last; -1 after that. */
-  #advance(k: Kernel, cpu: number, mask: Uint32Array): number {
+  #advance(cpu: number, mask: Uint32Array): number {
     let from = this.#cursor[cpu]!;
     if (this.#wrapped[cpu] === 0) {
       const found = nextInMask(mask, from, k.nrCpus);
@@ -136,12 +141,11 @@ export class NohzBalancer {
   }
 
   /** True if the CPU may have blocked load left. @spec 07 §4.3 */
-  #updateStats(k: Kernel, cpu: number, target: number): boolean {
-    const { rq } = k;
+  #updateStats(cpu: number, target: number): boolean {
     if (rq.hasBlockedLoad[target] === 0) return false;
     if (k.jiffies <= rq.lastBlockedUpdate[target]!) return true;
-    updateBlockedAverages(k, target);
-    k.charge(cpu, k.costs.blockedNs);
+    updateBlockedAverages(target);
+    charge(cpu, k.costs.blockedNs);
     return rq.hasBlockedLoad[target] !== 0;
   }
 }
@@ -160,9 +164,9 @@ function nextInMask(mask: Uint32Array, from: number, end: number): number {
 }
 
 /** An idle CPU's tick has been stopped. @spec 07 §3.1 */
-export function nohzBalanceEnterIdle(k: Kernel, cpu: number): void {
-  const { rq, nohz, sd } = k;
-  if (k.tracing) record(k, Ev.NOHZ_ENTER, cpu, cpu);
+export function nohzBalanceEnterIdle(cpu: number): void {
+  const { nohz, sd } = k;
+  if (k.tracing) record(Ev.NOHZ_ENTER, cpu, cpu);
   if (k.cpuActive[cpu] === 0) return;
   rq.hasBlockedLoad[cpu] = 1;
   if (rq.nohzTickStopped[cpu] === 0) {
@@ -170,7 +174,7 @@ export function nohzBalanceEnterIdle(k: Kernel, cpu: number): void {
     rq.nohzTickStopped[cpu] = 1;
     nohz.idleCpusMask[cpu >>> 5]! |= 1 << (cpu & 31);
     nohz.nrCpus += 1;
-    const shared = sharedOf(k, cpu);
+    const shared = sharedOf(cpu);
     if (shared >= 0 && rq.sdNohzIdle[cpu] === 0) {
       rq.sdNohzIdle[cpu] = 1;
       sd.nrBusyCpus[shared]! -= 1;
@@ -181,100 +185,99 @@ export function nohzBalanceEnterIdle(k: Kernel, cpu: number): void {
 }
 
 /** The first busy tick after idle. @spec 07 §3.1 */
-function nohzBalanceExitIdle(k: Kernel, cpu: number): void {
-  const { rq, nohz, sd } = k;
+function nohzBalanceExitIdle(cpu: number): void {
+  const { nohz, sd } = k;
   if (rq.nohzTickStopped[cpu] === 0) return;
   rq.nohzTickStopped[cpu] = 0;
   nohz.idleCpusMask[cpu >>> 5]! &= ~(1 << (cpu & 31));
   nohz.nrCpus -= 1;
-  const shared = sharedOf(k, cpu);
+  const shared = sharedOf(cpu);
   if (shared >= 0 && rq.sdNohzIdle[cpu] !== 0) {
     rq.sdNohzIdle[cpu] = 0;
     sd.nrBusyCpus[shared]! += 1;
   }
 }
 
-function sharedOf(k: Kernel, cpu: number): number {
+function sharedOf(cpu: number): number {
   const llc = k.sd.tree.sdLlc[cpu]!;
   return llc < 0 ? -1 : k.sd.shared[llc]!;
 }
 
 /** At every tick: should an idle CPU be kicked? @spec 07 §4 */
-export function nohzBalancerKick(k: Kernel, cpu: number): void {
-  const { rq, nohz } = k;
+export function nohzBalancerKick(cpu: number): void {
+  const { nohz } = k;
   if (rq.idleBalance[cpu] !== 0) return;
-  nohzBalanceExitIdle(k, cpu);
+  nohzBalanceExitIdle(cpu);
   if (nohz.nrCpus === 0) return;
   let flags = 0;
   if (nohz.hasBlocked && k.jiffies > nohz.nextBlocked) flags = STATS_KICK;
-  if (k.jiffies >= nohz.nextBalance && wantsBalance(k, cpu)) flags = STATS_KICK | BALANCE_KICK;
+  if (k.jiffies >= nohz.nextBalance && wantsBalance(cpu)) flags = STATS_KICK | BALANCE_KICK;
   if (nohz.needsUpdate) flags |= NEXT_KICK;
-  if (flags !== 0) kickIlb(k, cpu, flags);
+  if (flags !== 0) kickIlb(cpu, flags);
 }
 
-function wantsBalance(k: Kernel, cpu: number): boolean {
-  const { rq, sd } = k;
+function wantsBalance(cpu: number): boolean {
+  const { sd } = k;
   if (rq.nrRunning[cpu]! >= 2) return true;
   const lowest = sd.lowest[cpu]!;
-  if (lowest >= 0 && k.cfs.hNrRunning[cpu]! >= 1 && capacityReduced(k, cpu, lowest)) return true;
+  if (lowest >= 0 && cfs.hNrRunning[cpu]! >= 1 && capacityReduced(cpu, lowest)) return true;
   const packing = sd.tree.sdAsymPacking[cpu]!;
-  if (packing >= 0 && preferredCpuIdles(k, cpu, packing)) return true;
+  if (packing >= 0 && preferredCpuIdles(cpu, packing)) return true;
   const asym = sd.tree.sdAsymCpucapacity[cpu]!;
   if (asym >= 0) {
     if (rq.misfitTaskLoad[cpu] === 0) return false;
-    return rq.cpuCapacityOrig[cpu]! < k.maxCpuCapacity || capacityReduced(k, cpu, asym);
+    return rq.cpuCapacityOrig[cpu]! < k.maxCpuCapacity || capacityReduced(cpu, asym);
   }
-  const shared = sharedOf(k, cpu);
+  const shared = sharedOf(cpu);
   return shared >= 0 && sd.nrBusyCpus[shared]! > 1;
 }
 
-function preferredCpuIdles(k: Kernel, cpu: number, domain: number): boolean {
+function preferredCpuIdles(cpu: number, domain: number): boolean {
   const { sd, nohz } = k;
   const base = sd.spanBase[domain]!;
   for (let i = 0; i < sd.spanWeight[domain]!; i++) {
     const other = sd.lists[base + i]!;
-    if ((nohz.idleCpusMask[other >>> 5]! & (1 << (other & 31))) !== 0 && asymPrefer(k, other, cpu)) return true;
+    if ((nohz.idleCpusMask[other >>> 5]! & (1 << (other & 31))) !== 0 && asymPrefer(other, cpu)) return true;
   }
   return false;
 }
 
 /** @spec 07 §4.1 */
-function kickIlb(k: Kernel, cpu: number, flags: number): void {
+function kickIlb(cpu: number, flags: number): void {
   if ((flags & BALANCE_KICK) !== 0) k.nohz.nextBalance = k.jiffies + 1;
-  const target = findNewIlb(k, cpu);
+  const target = findNewIlb(cpu);
   if (target < 0) return;
-  const before = k.rq.nohzFlags[target]!;
-  k.rq.nohzFlags[target] = before | flags;
+  const before = rq.nohzFlags[target]!;
+  rq.nohzFlags[target] = before | flags;
   if ((before & KICK_MASK) !== 0) return;
-  k.sendCall(target);
+  sendCall(target);
 }
 
 /** The lowest-numbered tickless CPU that idles. */
-function findNewIlb(k: Kernel, cpu: number): number {
+function findNewIlb(cpu: number): number {
   const mask = k.nohz.idleCpusMask;
   for (let c = nextInMask(mask, 0, k.nrCpus); c >= 0; c = nextInMask(mask, c + 1, k.nrCpus)) {
-    if (c !== cpu && k.idleCpu(c)) return c;
+    if (c !== cpu && idleCpu(c)) return c;
   }
   return -1;
 }
 
 /** The kick arrives. @spec 07 §4.2 */
-export function nohzCsdFunc(k: Kernel, cpu: number): void {
-  const { rq } = k;
+export function nohzCsdFunc(cpu: number): void {
   const flags = rq.nohzFlags[cpu]!;
   if ((flags & KICK_MASK) === 0) return;
-  if (k.tracing) record(k, Ev.ILB_KICKED, cpu, cpu, rq.nrRunning[cpu]!);
+  if (k.tracing) record(Ev.ILB_KICKED, cpu, cpu, rq.nrRunning[cpu]!);
   rq.nohzFlags[cpu] = flags & ~(KICK_MASK | NEWILB_KICK);
-  rq.idleBalance[cpu] = k.idleCpu(cpu) ? 1 : 0;
+  rq.idleBalance[cpu] = idleCpu(cpu) ? 1 : 0;
   if (rq.idleBalance[cpu] === 0) return;
   rq.nohzIdleBalance[cpu] = flags;
-  raiseSchedSoftirq(k, cpu);
+  raiseSchedSoftirq(cpu);
 }
 
 /** The first act of an idle iteration; true if the blocked load of idle CPUs is to be updated now. @spec 07 §5 */
-export function nohzRunIdleBalance(k: Kernel, cpu: number): boolean {
-  const flags = k.rq.nohzFlags[cpu]!;
+export function nohzRunIdleBalance(cpu: number): boolean {
+  const flags = rq.nohzFlags[cpu]!;
   if ((flags & NEWILB_KICK) === 0) return false;
-  k.rq.nohzFlags[cpu] = flags & ~NEWILB_KICK;
-  return flags === NEWILB_KICK && !k.needResched(cpu);
+  rq.nohzFlags[cpu] = flags & ~NEWILB_KICK;
+  return flags === NEWILB_KICK && !needResched(cpu);
 }

@@ -5,8 +5,11 @@
 
 import { SD } from '../sched/domains.ts';
 import { UNFINISHED } from '../sched/hooks.ts';
-import type { Kernel } from '../sched/kernel.ts';
+import { k } from '../sched/kernel.ts';
+import { idleCpu, schedIdleCpu } from '../sched/predicates.ts';
 import { record } from '../sched/record.ts';
+import * as rq from '../sched/rq.ts';
+import { charge, owes } from '../sched/signals.ts';
 import { Ev } from '../trace/events.ts';
 import { getInterval, Idle } from './env.ts';
 import type { LoadBalancer } from './load-balance.ts';
@@ -45,8 +48,8 @@ export class Rebalance {
   }
 
   /** CPU `cpu` starts balancing the domains of `target`. */
-  begin(k: Kernel, cpu: number, target: number, idle: number): void {
-    if (k.tracing) record(k, Ev.REBALANCE, cpu, target, k.rq.nrRunning[target]!, idle);
+  begin(cpu: number, target: number, idle: number): void {
+    if (k.tracing) record(Ev.REBALANCE, cpu, target, rq.nrRunning[target]!, idle);
     this.#target[cpu] = target;
     this.#domain[cpu] = k.sd.lowest[target]!;
     this.#idle[cpu] = idle;
@@ -59,91 +62,91 @@ export class Rebalance {
   }
 
   /** Goes on; 0 when all domains are done, else UNFINISHED. */
-  step(k: Kernel, cpu: number): number {
+  step(cpu: number): number {
     const { sd } = k;
     while (this.#domain[cpu]! >= 0) {
       const domain = this.#domain[cpu]!;
       if (this.#entered[cpu] === 0) {
-        if (!this.#enter(k, cpu, domain)) continue;
-        if (k.owes(cpu)) return UNFINISHED;
+        if (!this.#enter(cpu, domain)) continue;
+        if (owes(cpu)) return UNFINISHED;
       }
-      this.#pass(k, cpu, domain);
-      this.#collect(k, cpu, domain);
+      this.#pass(cpu, domain);
+      this.#collect(cpu, domain);
       this.#domain[cpu] = sd.parent[domain]!;
-      if (k.owes(cpu)) return UNFINISHED;
+      if (owes(cpu)) return UNFINISHED;
     }
-    this.#finish(k, cpu);
+    this.#finish(cpu);
     return 0;
   }
 
   /** Visits a domain; true if a pass is to follow. Otherwise moves on by itself. */
-  #enter(k: Kernel, cpu: number, domain: number): boolean {
+  #enter(cpu: number, domain: number): boolean {
     const { sd } = k;
-    this.#needDecay[cpu] = decayCheck(k, domain) ? 1 : 0;
+    this.#needDecay[cpu] = decayCheck(domain) ? 1 : 0;
     this.#maxCost[cpu]! += sd.maxNewidleLbCost[domain]!;
     if (this.#keepGoing[cpu] === 0) {
       this.#domain[cpu] = this.#needDecay[cpu] !== 0 ? sd.parent[domain]! : -1;
       return false;
     }
-    const interval = getInterval(k, domain, this.#busy(k, cpu));
+    const interval = getInterval(domain, this.#busy(cpu));
     if ((sd.flags[domain]! & SD.SERIALIZE) !== 0) {
-      if (k.balancingLock >= 0) return this.#skip(k, cpu, domain);
+      if (k.balancingLock >= 0) return this.#skip(cpu, domain);
       k.balancingLock = cpu;
       this.#locked[cpu] = 1;
     }
     if (k.jiffies < sd.lastBalance[domain]! + interval) {
-      this.#unlock(k, cpu);
-      return this.#skip(k, cpu, domain);
+      this.#unlock(cpu);
+      return this.#skip(cpu, domain);
     }
     const target = this.#target[cpu]!;
-    this.#lb.enter(k, domain, target, this.#idle[cpu]!);
+    this.#lb.enter(domain, target, this.#idle[cpu]!);
     this.#entered[cpu] = 1;
     this.#enteredAt[cpu] = k.now;
-    k.charge(cpu, this.#lb.statisticsCost(k, domain, target, this.#idle[cpu]!));
+    charge(cpu, this.#lb.statisticsCost(domain, target, this.#idle[cpu]!));
     return true;
   }
 
-  #skip(k: Kernel, cpu: number, domain: number): false {
-    this.#collect(k, cpu, domain);
+  #skip(cpu: number, domain: number): false {
+    this.#collect(cpu, domain);
     this.#domain[cpu] = k.sd.parent[domain]!;
     return false;
   }
 
-  #pass(k: Kernel, cpu: number, domain: number): void {
+  #pass(cpu: number, domain: number): void {
     const target = this.#target[cpu]!;
     this.#entered[cpu] = 0;
     const cost = k.now - this.#enteredAt[cpu]!;
-    if (this.#lb.balance(k, domain, target, this.#idle[cpu]!, cost) !== 0) {
-      this.#idle[cpu] = k.idleCpu(target) ? Idle.IDLE : Idle.NOT_IDLE;
+    if (this.#lb.balance(domain, target, this.#idle[cpu]!, cost) !== 0) {
+      this.#idle[cpu] = idleCpu(target) ? Idle.IDLE : Idle.NOT_IDLE;
     }
     if (!this.#lb.keepGoing) this.#keepGoing[cpu] = 0;
     k.sd.lastBalance[domain] = k.jiffies;
-    this.#unlock(k, cpu);
+    this.#unlock(cpu);
   }
 
-  #unlock(k: Kernel, cpu: number): void {
+  #unlock(cpu: number): void {
     if (this.#locked[cpu] === 0) return;
     this.#locked[cpu] = 0;
     k.balancingLock = -1;
   }
 
-  #collect(k: Kernel, cpu: number, domain: number): void {
-    const due = k.sd.lastBalance[domain]! + getInterval(k, domain, this.#busy(k, cpu));
+  #collect(cpu: number, domain: number): void {
+    const due = k.sd.lastBalance[domain]! + getInterval(domain, this.#busy(cpu));
     if (this.#next[cpu]! > due) {
       this.#next[cpu] = due;
       this.#haveNext[cpu] = 1;
     }
   }
 
-  #busy(k: Kernel, cpu: number): boolean {
-    return this.#idle[cpu] !== Idle.IDLE && !k.schedIdleCpu(this.#target[cpu]!);
+  #busy(cpu: number): boolean {
+    return this.#idle[cpu] !== Idle.IDLE && !schedIdleCpu(this.#target[cpu]!);
   }
 
-  #finish(k: Kernel, cpu: number): void {
+  #finish(cpu: number): void {
     const target = this.#target[cpu]!;
     if (this.#needDecay[cpu] !== 0) {
-      k.rq.maxIdleBalanceCost[target] = Math.max(k.tunables.migrationCostNs, this.#maxCost[cpu]!);
+      rq.maxIdleBalanceCost[target] = Math.max(k.tunables.migrationCostNs, this.#maxCost[cpu]!);
     }
-    if (this.#haveNext[cpu] !== 0) k.rq.nextBalance[target] = this.#next[cpu]!;
+    if (this.#haveNext[cpu] !== 0) rq.nextBalance[target] = this.#next[cpu]!;
   }
 }

@@ -1,13 +1,19 @@
 /**
  * The search for an idle CPU in the last-level cache of a woken task. @spec 05 §4
  */
-import type { Kernel } from '../sched/kernel.ts';
+
+import { k } from '../sched/kernel.ts';
 import { syncEntityLoadAvg, taskUtilEst } from '../sched/load-avg.ts';
+import * as loop from '../sched/loop.ts';
+import { allowed, idleCpu, schedIdleCpu } from '../sched/predicates.ts';
+import * as rq from '../sched/rq.ts';
+import { charge } from '../sched/signals.ts';
+import * as tasks from '../sched/tasks.ts';
 import { sharesCache } from './wake-affine.ts';
 
 /** Nothing is to be run there, or only SCHED_IDLE tasks. */
-export function freeCpu(k: Kernel, cpu: number): boolean {
-  return k.idleCpu(cpu) || k.schedIdleCpu(cpu);
+export function freeCpu(cpu: number): boolean {
+  return idleCpu(cpu) || schedIdleCpu(cpu);
 }
 
 export class IdleSearch {
@@ -23,40 +29,40 @@ export class IdleSearch {
   }
 
   /** @spec 05 §4 */
-  selectIdleSibling(k: Kernel, task: number, prev: number, target: number): number {
+  selectIdleSibling(task: number, prev: number, target: number): number {
     this.#scanned = 0;
-    const cpu = this.#select(k, task, prev, target);
-    if (this.#scanned > 0) k.charge(k.thisCpu, this.#scanned * k.costs.scanLlcNs);
+    const cpu = this.#select(task, prev, target);
+    if (this.#scanned > 0) charge(k.thisCpu, this.#scanned * k.costs.scanLlcNs);
     return cpu;
   }
 
-  #select(k: Kernel, task: number, prev: number, target: number): number {
-    const { sd, task: t } = k;
+  #select(task: number, prev: number, target: number): number {
+    const { sd } = k;
     let util = 0;
     if (k.asymCpucapacity) {
-      syncEntityLoadAvg(k, k.entityOf(task));
-      util = taskUtilEst(k, task);
+      syncEntityLoadAvg(task);
+      util = taskUtilEst(task);
     }
-    const fits = (cpu: number) => !k.asymCpucapacity || util * 1280 < k.rq.cpuCapacity[cpu]! * 1024;
-    if (freeCpu(k, target) && fits(target)) return target;
-    if (prev !== target && sharesCache(k, prev, target) && freeCpu(k, prev) && fits(prev)) return prev;
-    if (this.#stacksOnKthread(k, prev) && fits(prev)) return prev;
+    const fits = (cpu: number) => !k.asymCpucapacity || util * 1280 < rq.cpuCapacity[cpu]! * 1024;
+    if (freeCpu(target) && fits(target)) return target;
+    if (prev !== target && sharesCache(prev, target) && freeCpu(prev) && fits(prev)) return prev;
+    if (this.#stacksOnKthread(prev) && fits(prev)) return prev;
 
-    const recent = t.recentUsedCpu[task]!;
-    t.recentUsedCpu[task] = prev;
+    const recent = tasks.recentUsedCpu[task]!;
+    tasks.recentUsedCpu[task] = prev;
     if (
       recent !== prev &&
       recent !== target &&
-      sharesCache(k, recent, target) &&
-      freeCpu(k, recent) &&
-      k.allowed(task, recent) &&
+      sharesCache(recent, target) &&
+      freeCpu(recent) &&
+      allowed(task, recent) &&
       fits(recent)
     ) {
       return recent;
     }
     const asym = k.asymCpucapacity ? sd.tree.sdAsymCpucapacity[target]! : -1;
     if (asym >= 0) {
-      const cpu = this.#selectIdleCapacity(k, task, asym, target, util);
+      const cpu = this.#selectIdleCapacity(task, asym, target, util);
       return cpu >= 0 ? cpu : target;
     }
     const llc = sd.tree.sdLlc[target]!;
@@ -64,33 +70,33 @@ export class IdleSearch {
     let hasCore = false;
     if (k.smtPresent) {
       hasCore = sd.shared[llc]! >= 0 && sd.hasIdleCores[sd.shared[llc]!] !== 0;
-      if (!hasCore && sharesCache(k, prev, target)) {
-        const cpu = this.#selectIdleSmt(k, task, llc, prev);
+      if (!hasCore && sharesCache(prev, target)) {
+        const cpu = this.#selectIdleSmt(task, llc, prev);
         if (cpu >= 0) return cpu;
       }
     }
-    const cpu = this.#selectIdleCpu(k, task, llc, hasCore, target);
+    const cpu = this.#selectIdleCpu(task, llc, hasCore, target);
     return cpu >= 0 ? cpu : target;
   }
 
   /** A per-CPU kernel thread wakes a task that was here: it is about to sleep. @spec 05 §4 step 3 */
-  #stacksOnKthread(k: Kernel, prev: number): boolean {
+  #stacksOnKthread(prev: number): boolean {
     const here = k.thisCpu;
-    if (prev !== here || k.inInterrupt || k.loop.inSoftirq[here] !== 0) return false;
-    return k.task.perCpuKthread[k.rq.curr[here]!] !== 0 && k.rq.nrRunning[here]! <= 1;
+    if (prev !== here || k.inInterrupt || loop.inSoftirq[here] !== 0) return false;
+    return tasks.perCpuKthread[rq.curr[here]!] !== 0 && rq.nrRunning[here]! <= 1;
   }
 
-  #selectIdleSmt(k: Kernel, task: number, llc: number, prev: number): number {
+  #selectIdleSmt(task: number, llc: number, prev: number): number {
     for (const cpu of k.siblings[prev]!) {
-      if (cpu === prev || !k.allowed(task, cpu) || !k.sd.spans(llc, cpu)) continue;
+      if (cpu === prev || !allowed(task, cpu) || !k.sd.spans(llc, cpu)) continue;
       this.#scanned++;
-      if (freeCpu(k, cpu)) return cpu;
+      if (freeCpu(cpu)) return cpu;
     }
     return -1;
   }
 
   /** @spec 05 §4.1 */
-  #selectIdleCpu(k: Kernel, task: number, llc: number, hasCore: boolean, target: number): number {
+  #selectIdleCpu(task: number, llc: number, hasCore: boolean, target: number): number {
     const { sd } = k;
     const shared = sd.shared[llc]!;
     let nr = Number.MAX_SAFE_INTEGER;
@@ -98,8 +104,8 @@ export class IdleSearch {
       nr = sd.nrIdleScan[shared]! + 1;
       if (nr === 1) return -1;
     }
-    if (!hasCore) return this.#scan(k, task, llc, target, nr);
-    this.#loadSet(k, task, llc);
+    if (!hasCore) return this.#scan(task, llc, target, nr);
+    this.#loadSet(task, llc);
     this.#fallback = -1;
     const base = sd.spanBase[llc]!;
     const weight = sd.spanWeight[llc]!;
@@ -108,14 +114,14 @@ export class IdleSearch {
       const at = first + i < weight ? first + i : first + i - weight;
       const cpu = sd.lists[base + at]!;
       if ((this.#set[cpu >>> 5]! & (1 << (cpu & 31))) === 0) continue;
-      if (this.#selectIdleCore(k, cpu)) return cpu;
+      if (this.#selectIdleCore(cpu)) return cpu;
     }
     sd.hasIdleCores[shared] = 0;
     return this.#fallback;
   }
 
   /** The first free CPU among the next `nr - 1`. */
-  #scan(k: Kernel, task: number, llc: number, target: number, nr: number): number {
+  #scan(task: number, llc: number, target: number, nr: number): number {
     const { sd } = k;
     const base = sd.spanBase[llc]!;
     const weight = sd.spanWeight[llc]!;
@@ -123,31 +129,31 @@ export class IdleSearch {
     for (let i = 0; i < weight; i++) {
       const at = first + i < weight ? first + i : first + i - weight;
       const cpu = sd.lists[base + at]!;
-      if (!k.allowed(task, cpu)) continue;
+      if (!allowed(task, cpu)) continue;
       if (--nr === 0) return -1;
       this.#scanned++;
-      if (freeCpu(k, cpu)) return cpu;
+      if (freeCpu(cpu)) return cpu;
     }
     return -1;
   }
 
-  #loadSet(k: Kernel, task: number, llc: number): void {
+  #loadSet(task: number, llc: number): void {
     const { sd, affinity } = k;
     const span = sd.spanMask[llc]!;
-    const allowed = k.task.allowed[task]! * affinity.words;
+    const allowed = tasks.allowed[task]! * affinity.words;
     for (let i = 0; i < this.#set.length; i++) this.#set[i] = sd.masks[span + i]! & affinity.bits[allowed + i]!;
   }
 
   /** Is the whole core idle? If not, its threads need not be visited again. */
-  #selectIdleCore(k: Kernel, core: number): boolean {
+  #selectIdleCore(core: number): boolean {
     let idle = true;
     for (const cpu of k.siblings[core]!) {
       this.#scanned++;
       const inSet = (this.#set[cpu >>> 5]! & (1 << (cpu & 31))) !== 0;
-      if (!k.idleCpu(cpu)) {
+      if (!idleCpu(cpu)) {
         idle = false;
         if (this.#fallback >= 0) break;
-        if (k.schedIdleCpu(cpu) && inSet) {
+        if (schedIdleCpu(cpu) && inSet) {
           this.#fallback = cpu;
           break;
         }
@@ -161,8 +167,8 @@ export class IdleSearch {
   }
 
   /** @spec 05 §4.3 */
-  #selectIdleCapacity(k: Kernel, task: number, asym: number, target: number, util: number): number {
-    const { sd, rq } = k;
+  #selectIdleCapacity(task: number, asym: number, target: number, util: number): number {
+    const { sd } = k;
     const base = sd.spanBase[asym]!;
     const weight = sd.spanWeight[asym]!;
     const first = lowerBound(sd.lists, base, weight, target);
@@ -171,9 +177,9 @@ export class IdleSearch {
     for (let i = 0; i < weight; i++) {
       const at = first + i < weight ? first + i : first + i - weight;
       const cpu = sd.lists[base + at]!;
-      if (!k.allowed(task, cpu)) continue;
+      if (!allowed(task, cpu)) continue;
       this.#scanned++;
-      if (!freeCpu(k, cpu)) continue;
+      if (!freeCpu(cpu)) continue;
       const capacity = rq.cpuCapacity[cpu]!;
       if (util * 1280 < capacity * 1024) return cpu;
       if (capacity > bestCapacity) {
@@ -201,12 +207,12 @@ function lowerBound(lists: Int32Array, base: number, length: number, value: numb
 }
 
 /** The idle task was picked: if the core is idle now, wakeups may look for whole cores. @spec 05 §4.1 */
-export function updateIdleCore(k: Kernel, cpu: number): void {
+export function updateIdleCore(cpu: number): void {
   if (!k.smtPresent) return;
   const llc = k.sd.tree.sdLlc[cpu]!;
   if (llc < 0) return;
   const shared = k.sd.shared[llc]!;
   if (shared < 0 || k.sd.hasIdleCores[shared] !== 0) return;
-  for (const sibling of k.siblings[cpu]!) if (sibling !== cpu && !k.idleCpu(sibling)) return;
+  for (const sibling of k.siblings[cpu]!) if (sibling !== cpu && !idleCpu(sibling)) return;
   k.sd.hasIdleCores[shared] = 1;
 }

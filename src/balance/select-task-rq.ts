@@ -1,14 +1,16 @@
 /** Placement of CFS tasks: select_task_rq_fair(). @spec 05 §3 */
 import { SD } from '../sched/domains.ts';
 import { Wake } from '../sched/hooks.ts';
-import type { Kernel } from '../sched/kernel.ts';
-import { State } from '../sched/tables.ts';
+import { k } from '../sched/kernel.ts';
+import { allowed } from '../sched/predicates.ts';
+import * as rq from '../sched/rq.ts';
+import * as tasks from '../sched/tasks.ts';
+import { State } from '../sched/tasks.ts';
 import type { IdlestSearch } from './find-idlest.ts';
 import type { IdleSearch } from './select-idle-sibling.ts';
 import { recordWakee, wakeAffine, wakeWide } from './wake-affine.ts';
 
 export function selectTaskRqFair(
-  k: Kernel,
   idle: IdleSearch,
   idlest: IdlestSearch,
   task: number,
@@ -17,26 +19,26 @@ export function selectTaskRqFair(
   cpu: number,
 ): number {
   const { sd } = k;
-  const waker = k.rq.curr[cpu]!;
-  const sync = (flags & Wake.SYNC) !== 0 && k.task.state[waker] !== State.DEAD;
+  const waker = rq.curr[cpu]!;
+  const sync = (flags & Wake.SYNC) !== 0 && tasks.state[waker] !== State.DEAD;
   const sdFlag = flags & 15;
   let chosen = prev;
   let wantAffine = false;
   if ((flags & Wake.TTWU) !== 0) {
-    recordWakee(k, waker, task);
-    wantAffine = !wakeWide(k, waker, task, cpu) && k.allowed(task, cpu);
+    recordWakee(waker, task);
+    wantAffine = !wakeWide(waker, task, cpu) && allowed(task, cpu);
   }
   let slow = -1;
   for (let d = sd.lowest[cpu]!; d >= 0; d = sd.parent[d]!) {
     if (wantAffine && (sd.flags[d]! & SD.WAKE_AFFINE) !== 0 && sd.spans(d, prev)) {
-      if (cpu !== prev) chosen = wakeAffine(k, d, task, cpu, prev, sync);
+      if (cpu !== prev) chosen = wakeAffine(d, task, cpu, prev, sync);
       slow = -1;
       break;
     }
     if ((sd.flags[d]! & sdFlag) !== 0) slow = d;
     else if (!wantAffine) break;
   }
-  if (slow >= 0) return idlest.findIdlestCpu(k, slow, task, cpu, prev, sdFlag);
-  if ((flags & Wake.TTWU) !== 0) return idle.selectIdleSibling(k, task, prev, chosen);
+  if (slow >= 0) return idlest.findIdlestCpu(slow, task, cpu, prev, sdFlag);
+  if ((flags & Wake.TTWU) !== 0) return idle.selectIdleSibling(task, prev, chosen);
   return chosen;
 }

@@ -1,26 +1,30 @@
 /**
  * Where to begin looking for an idle CPU: near the waker or where the task ran last. @spec 05 §3.1-3.2
  */
+
+import * as avg from '../sched/averages.ts';
 import { DOMAIN_COUNTERS, Ttwu } from '../sched/domain-state.ts';
-import type { Kernel } from '../sched/kernel.ts';
+import { k } from '../sched/kernel.ts';
 import { taskHLoad } from '../sched/load-avg.ts';
+import { idleCpu } from '../sched/predicates.ts';
+import * as rq from '../sched/rq.ts';
+import * as tasks from '../sched/tasks.ts';
 
 /** The waker notes whom it wakes. */
-export function recordWakee(k: Kernel, waker: number, task: number): void {
-  const { task: t } = k;
-  if (k.jiffies > t.wakeeFlipDecay[waker]! + k.hz) {
-    t.wakeeFlips[waker] = Math.floor(t.wakeeFlips[waker]! / 2);
-    t.wakeeFlipDecay[waker] = k.jiffies;
+export function recordWakee(waker: number, task: number): void {
+  if (k.jiffies > tasks.wakeeFlipDecay[waker]! + k.hz) {
+    tasks.wakeeFlips[waker] = Math.floor(tasks.wakeeFlips[waker]! / 2);
+    tasks.wakeeFlipDecay[waker] = k.jiffies;
   }
-  if (t.lastWakee[waker] !== task) {
-    t.lastWakee[waker] = task;
-    t.wakeeFlips[waker]! += 1;
+  if (tasks.lastWakee[waker] !== task) {
+    tasks.lastWakee[waker] = task;
+    tasks.wakeeFlips[waker]! += 1;
   }
 }
 
 /** One waker with many wakees (or the reverse): pulling them together would only crowd the LLC. */
-export function wakeWide(k: Kernel, waker: number, task: number, cpu: number): boolean {
-  const { wakeeFlips } = k.task;
+export function wakeWide(waker: number, task: number, cpu: number): boolean {
+  const { wakeeFlips } = tasks;
   const factor = k.sd.tree.llcSize[cpu]!;
   const high = Math.max(wakeeFlips[waker]!, wakeeFlips[task]!);
   const low = Math.min(wakeeFlips[waker]!, wakeeFlips[task]!);
@@ -28,30 +32,29 @@ export function wakeWide(k: Kernel, waker: number, task: number, cpu: number): b
 }
 
 /** The waker's CPU or the previous one. `sd` is the waker's domain that spans both. @spec 05 §3.2 */
-export function wakeAffine(k: Kernel, sd: number, task: number, here: number, prev: number, sync: boolean): number {
+export function wakeAffine(sd: number, task: number, here: number, prev: number, sync: boolean): number {
   let target = -1;
-  if (k.features.WA_IDLE) target = wakeAffineIdle(k, here, prev, sync);
-  if (k.features.WA_WEIGHT && target < 0) target = wakeAffineWeight(k, sd, task, here, prev, sync);
+  if (k.features.WA_IDLE) target = wakeAffineIdle(here, prev, sync);
+  if (k.features.WA_WEIGHT && target < 0) target = wakeAffineWeight(sd, task, here, prev, sync);
   if (target !== here) return prev;
   k.sd.counters[sd * DOMAIN_COUNTERS + Ttwu.MOVE_AFFINE]! += 1;
   return here;
 }
 
-function wakeAffineIdle(k: Kernel, here: number, prev: number, sync: boolean): number {
-  if (k.idleCpu(here) && sharesCache(k, here, prev)) return k.idleCpu(prev) ? prev : here;
-  if (sync && k.rq.nrRunning[here] === 1) return here;
-  return k.idleCpu(prev) ? prev : -1;
+function wakeAffineIdle(here: number, prev: number, sync: boolean): number {
+  if (idleCpu(here) && sharesCache(here, prev)) return idleCpu(prev) ? prev : here;
+  if (sync && rq.nrRunning[here] === 1) return here;
+  return idleCpu(prev) ? prev : -1;
 }
 
-function wakeAffineWeight(k: Kernel, sd: number, task: number, here: number, prev: number, sync: boolean): number {
-  const { avg, rq } = k;
+function wakeAffineWeight(sd: number, task: number, here: number, prev: number, sync: boolean): number {
   let thisLoad = avg.loadAvg[here]!;
   if (sync) {
-    const current = taskHLoad(k, rq.curr[here]!);
+    const current = taskHLoad(rq.curr[here]!);
     if (current > thisLoad) return here;
     thisLoad -= current;
   }
-  const load = taskHLoad(k, task);
+  const load = taskHLoad(task);
   const pct = k.sd.imbalancePct[sd]!;
   const bias = k.features.WA_BIAS ? 100 + Math.floor((pct - 100) / 2) : 100;
   const a = (thisLoad + load) * 100 * rq.cpuCapacity[prev]!;
@@ -61,6 +64,6 @@ function wakeAffineWeight(k: Kernel, sd: number, task: number, here: number, pre
 }
 
 /** Same CPU, or same last-level cache. @spec 05 §1 */
-export function sharesCache(k: Kernel, a: number, b: number): boolean {
+export function sharesCache(a: number, b: number): boolean {
   return a === b || k.sd.tree.llcId[a] === k.sd.tree.llcId[b];
 }

@@ -3,67 +3,76 @@
  * happens on `k.thisCpu` at `k.now`. @spec 02 §7, 05 §2, 06 §12
  */
 import { Ev } from '../trace/events.ts';
+import * as avg from './averages.ts';
+import { AVG_SE } from './averages.ts';
+import * as cfs from './cfs-rq.ts';
 import { updateRqClock } from './clock.ts';
+import * as counters from './counters.ts';
+import * as se from './entity.ts';
 import { dequeueTaskFair, enqueueTaskFair } from './fair.ts';
 import { Dequeue, Enqueue } from './fair-entity.ts';
 import { checkPreemptWakeup } from './fair-pick.ts';
-import type { Kernel } from './kernel.ts';
+import { addNrRunning, k, subNrRunning } from './kernel.ts';
 import { migrateSePeltLag, removeEntityLoadAvg } from './load-avg.ts';
+import { isIdleTask, tracePrio } from './predicates.ts';
 import { recordTask } from './record.ts';
+import * as rq from './rq.ts';
 import { checkPreemptCurrRt, dequeueTaskRt, enqueueTaskRt } from './rt.ts';
-import { Class, OnRq, State } from './tables.ts';
+import { needResched, reschedCurr } from './signals.ts';
+import * as tasks from './tasks.ts';
+import { Class, OnRq, State } from './tasks.ts';
 
 // ---- queueing, by class
 
-export function enqueueTask(k: Kernel, cpu: number, task: number, flags: number): void {
-  if ((flags & Enqueue.RESTORE) === 0 && k.task.lastQueued[task] === 0) k.task.lastQueued[task] = k.rq.clock[cpu]!;
-  switch (k.task.schedClass[task]) {
+export function enqueueTask(cpu: number, task: number, flags: number): void {
+  if ((flags & Enqueue.RESTORE) === 0 && tasks.lastQueued[task] === 0) tasks.lastQueued[task] = rq.clock[cpu]!;
+  switch (tasks.schedClass[task]) {
     case Class.FAIR:
-      enqueueTaskFair(k, cpu, task, flags);
+      enqueueTaskFair(cpu, task, flags);
       break;
     case Class.RT:
     case Class.DL:
-      enqueueTaskRt(k, cpu, task, false);
+      enqueueTaskRt(cpu, task, false);
       break;
     default:
-      k.addNrRunning(cpu, 1);
+      addNrRunning(cpu, 1);
   }
 }
 
-export function dequeueTask(k: Kernel, cpu: number, task: number, flags: number): void {
-  if ((flags & Dequeue.SAVE) === 0) schedInfoDequeue(k, cpu, task);
-  switch (k.task.schedClass[task]) {
+export function dequeueTask(cpu: number, task: number, flags: number): void {
+  if ((flags & Dequeue.SAVE) === 0) schedInfoDequeue(cpu, task);
+  switch (tasks.schedClass[task]) {
     case Class.FAIR:
-      dequeueTaskFair(k, cpu, task, flags);
+      dequeueTaskFair(cpu, task, flags);
       break;
     case Class.RT:
     case Class.DL:
-      dequeueTaskRt(k, cpu, task);
+      dequeueTaskRt(cpu, task);
       break;
     default:
-      k.subNrRunning(cpu, 1);
+      subNrRunning(cpu, 1);
   }
 }
 
-export function activateTask(k: Kernel, cpu: number, task: number, flags: number): void {
-  if (k.task.onRq[task] === OnRq.MIGRATING) flags |= Enqueue.MIGRATED;
-  enqueueTask(k, cpu, task, flags);
-  k.task.onRq[task] = OnRq.QUEUED;
+export function activateTask(cpu: number, task: number, flags: number): void {
+  if (tasks.onRq[task] === OnRq.MIGRATING) flags |= Enqueue.MIGRATED;
+  enqueueTask(cpu, task, flags);
+  tasks.onRq[task] = OnRq.QUEUED;
 }
 
-export function deactivateTask(k: Kernel, cpu: number, task: number, flags: number): void {
-  k.task.onRq[task] = (flags & Dequeue.SLEEP) !== 0 ? OnRq.NO : OnRq.MIGRATING;
-  dequeueTask(k, cpu, task, flags);
+export function deactivateTask(cpu: number, task: number, flags: number): void {
+  tasks.onRq[task] = (flags & Dequeue.SLEEP) !== 0 ? OnRq.NO : OnRq.MIGRATING;
+  dequeueTask(cpu, task, flags);
 }
 
 /** Time waited, for the cpu lines of schedstat. @spec 09 §1 */
-function schedInfoDequeue(k: Kernel, cpu: number, task: number): void {
-  const { lastQueued, runDelay } = k.task;
+function schedInfoDequeue(cpu: number, task: number): void {
+  const { lastQueued, runDelay } = tasks;
   if (lastQueued[task] === 0) return;
-  const delta = k.rq.clock[cpu]! - lastQueued[task]!;
+  const delta = rq.clock[cpu]! - lastQueued[task]!;
   lastQueued[task] = 0;
   runDelay[task]! += delta;
-  k.counters.runDelay[cpu]! += delta;
+  counters.runDelay[cpu]! += delta;
 }
 
 // ---- moving
@@ -72,62 +81,60 @@ function schedInfoDequeue(k: Kernel, cpu: number, task: number): void {
  * The task belongs to another CPU from now on. It is not queued anywhere at this moment. @spec 05 §2, 06 §12
  * `cause` and `level` are for the trace.
  */
-export function setTaskCpu(k: Kernel, task: number, cpu: number, cause: number, level: number): void {
-  const old = k.task.cpu[task]!;
-  if (k.tracing) recordTask(k, Ev.SCHED_MIGRATE_TASK, k.thisCpu, task, old, cpu, k.tracePrio(task), cause, level);
+export function setTaskCpu(task: number, cpu: number, cause: number, level: number): void {
+  const old = tasks.cpu[task]!;
+  if (k.tracing) recordTask(Ev.SCHED_MIGRATE_TASK, k.thisCpu, task, old, cpu, tracePrio(task), cause, level);
   if (old === cpu) return;
-  if (k.task.schedClass[task] === Class.FAIR) migrateTaskRqFair(k, task);
-  k.task.nrMigrations[task]! += 1;
-  setTaskRq(k, task, cpu);
+  if (tasks.schedClass[task] === Class.FAIR) migrateTaskRqFair(task);
+  tasks.nrMigrations[task]! += 1;
+  setTaskRq(task, cpu);
 }
 
-function migrateTaskRqFair(k: Kernel, task: number): void {
-  const e = k.entityOf(task);
-  const { se, cfs, avg } = k;
-  if (k.task.state[task] === State.WAKING) se.vruntime[e]! -= cfs.minVruntime[se.cfsRq[e]!]!;
-  if (k.task.onRq[task] !== OnRq.MIGRATING) {
-    removeEntityLoadAvg(k, e);
-    migrateSePeltLag(k, e);
+function migrateTaskRqFair(task: number): void {
+  const e = task;
+  if (tasks.state[task] === State.WAKING) se.vruntime[e]! -= cfs.minVruntime[se.cfsRq[e]!]!;
+  if (tasks.onRq[task] !== OnRq.MIGRATING) {
+    removeEntityLoadAvg(e);
+    migrateSePeltLag(e);
   }
-  avg.setLastUpdate(k.avgSe + e, 0);
+  avg.setLastUpdate(AVG_SE + e, 0);
 }
 
 /** Points the task at the runqueues of a CPU. */
-export function setTaskRq(k: Kernel, task: number, cpu: number): void {
-  const e = k.entityOf(task);
-  const group = k.task.group[task]!;
-  k.se.cfsRq[e] = group * k.nrCpus + cpu;
-  k.se.parent[e] = group === 0 ? -1 : (group - 1) * k.nrCpus + cpu;
-  k.task.cpu[task] = cpu;
-  k.task.wakeCpu[task] = cpu;
+export function setTaskRq(task: number, cpu: number): void {
+  const e = task;
+  const group = tasks.group[task]!;
+  se.cfsRq[e] = group * k.nrCpus + cpu;
+  se.parent[e] = group === 0 ? -1 : (group - 1) * k.nrCpus + cpu;
+  tasks.cpu[task] = cpu;
+  tasks.wakeCpu[task] = cpu;
 }
 
 /** Takes a queued, not running task to another CPU; both clocks are up to date or brought there. @spec 06 §12 */
-export function moveQueuedTask(k: Kernel, task: number, to: number, cause: number): void {
-  const from = k.task.cpu[task]!;
-  updateRqClock(k, from);
-  deactivateTask(k, from, task, 0);
-  setTaskCpu(k, task, to, cause, -1);
-  updateRqClock(k, to);
-  activateTask(k, to, task, 0);
-  checkPreemptCurr(k, to, task, 0);
+export function moveQueuedTask(task: number, to: number, cause: number): void {
+  const from = tasks.cpu[task]!;
+  updateRqClock(from);
+  deactivateTask(from, task, 0);
+  setTaskCpu(task, to, cause, -1);
+  updateRqClock(to);
+  activateTask(to, task, 0);
+  checkPreemptCurr(to, task, 0);
 }
 
 // ---- preemption
 
 /** A task became runnable on the CPU: does the current one give way? @spec 02 §7 */
-export function checkPreemptCurr(k: Kernel, cpu: number, task: number, flags: number): void {
-  const { rq } = k;
+export function checkPreemptCurr(cpu: number, task: number, flags: number): void {
   const curr = rq.curr[cpu]!;
-  const klass = k.task.schedClass[task]!;
-  const currClass = k.task.schedClass[curr]!;
+  const klass = tasks.schedClass[task]!;
+  const currClass = tasks.schedClass[curr]!;
   if (klass === currClass) {
-    if (klass === Class.FAIR) checkPreemptWakeup(k, cpu, task, flags);
-    else if (klass === Class.RT || klass === Class.DL) checkPreemptCurrRt(k, cpu, task);
-    else if (klass === Class.IDLE) k.reschedCurr(cpu);
+    if (klass === Class.FAIR) checkPreemptWakeup(cpu, task, flags);
+    else if (klass === Class.RT || klass === Class.DL) checkPreemptCurrRt(cpu, task);
+    else if (klass === Class.IDLE) reschedCurr(cpu);
   } else if (klass < currClass) {
-    k.reschedCurr(cpu);
+    reschedCurr(cpu);
   }
   // The switch that follows uses the clock of this wakeup. @spec 01 §1
-  if (k.needResched(cpu) && (k.isIdleTask(curr) || k.task.onRq[curr] === OnRq.QUEUED)) rq.clockSkip[cpu] = 1;
+  if (needResched(cpu) && (isIdleTask(curr) || tasks.onRq[curr] === OnRq.QUEUED)) rq.clockSkip[cpu] = 1;
 }

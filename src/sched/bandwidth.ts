@@ -3,20 +3,24 @@
  * `cfs-runtime.ts`. @spec 02 §10.1
  */
 
-import { requestRuntime } from './cfs-runtime.ts';
+import * as cfs from './cfs-rq.ts';
+import { requestRuntime, startPeriodTimer } from './cfs-runtime.ts';
 import { updateRqClock } from './clock.ts';
+import * as se from './entity.ts';
 import { Dequeue, dequeueEntity, Enqueue, enqueueEntity, seUpdateRunnable, updateCfsGroup } from './fair-entity.ts';
-import type { Kernel } from './kernel.ts';
+import { addNrRunning, k, subNrRunning } from './kernel.ts';
 import { UPDATE_TG, updateLoadAvg } from './load-avg.ts';
+import * as rq from './rq.ts';
+import { reschedCurr } from './signals.ts';
 import { clearThrottleClock, startThrottleClock } from './throttle-clock.ts';
 
 /** A refill this near makes the slack timer pointless. */
 const MIN_REFILL_NS = 2_000_000;
 
 /** Switches bandwidth control on for the groups that have a quota. */
-export function enableBandwidth(k: Kernel): void {
+export function enableBandwidth(): void {
   k.throttleCfsRq = throttleCfsRq;
-  const { groups, cfs, nrCpus } = k;
+  const { groups, nrCpus } = k;
   for (let g = 1; g < groups.count; g++) {
     if (groups.quota[g]! < 0) continue;
     for (let cpu = 0; cpu < nrCpus; cpu++) cfs.runtimeEnabled[g * nrCpus + cpu] = 1;
@@ -24,11 +28,11 @@ export function enableBandwidth(k: Kernel): void {
 }
 
 /** Out of runtime: a last attempt to get some, else the group leaves its CPU. True if it is throttled. */
-function throttleCfsRq(k: Kernel, q: number): boolean {
-  const { cfs, se, groups } = k;
-  if (requestRuntime(k, q, 1)) return false;
+function throttleCfsRq(q: number): boolean {
+  const { groups } = k;
+  if (requestRuntime(q, 1)) return false;
   const cpu = cfs.cpu[q]!;
-  forSubtree(k, q, (child) => startThrottleClock(k, child));
+  forSubtree(q, (child) => startThrottleClock(child));
   const tasks = cfs.hNrRunning[q]!;
   const idleTasks = cfs.idleHNrRunning[q]!;
   groups.throttledList[cfs.group[q]!]!.push(q);
@@ -37,7 +41,7 @@ function throttleCfsRq(k: Kernel, q: number): boolean {
   let reachedRoot = true;
   for (; e >= 0 && se.onRq[e] !== 0; e = se.parent[e]!) {
     const p = se.cfsRq[e]!;
-    dequeueEntity(k, p, e, Dequeue.SLEEP);
+    dequeueEntity(p, e, Dequeue.SLEEP);
     cfs.hNrRunning[p]! -= tasks;
     cfs.idleHNrRunning[p]! -= idleTasks;
     if (cfs.throttled[p] !== 0) {
@@ -51,53 +55,53 @@ function throttleCfsRq(k: Kernel, q: number): boolean {
   }
   for (; reachedRoot && e >= 0 && se.onRq[e] !== 0; e = se.parent[e]!) {
     const p = se.cfsRq[e]!;
-    updateLoadAvg(k, p, e, 0);
-    seUpdateRunnable(k, e);
+    updateLoadAvg(p, e, 0);
+    seUpdateRunnable(e);
     cfs.hNrRunning[p]! -= tasks;
     cfs.idleHNrRunning[p]! -= idleTasks;
     if (cfs.throttled[p] !== 0) reachedRoot = false;
   }
-  if (reachedRoot) k.subNrRunning(cpu, tasks);
+  if (reachedRoot) subNrRunning(cpu, tasks);
   return true;
 }
 
 /** The group may run on this CPU again. */
-function unthrottleCfsRq(k: Kernel, q: number): void {
-  const { cfs, se, groups } = k;
+function unthrottleCfsRq(q: number): void {
+  const { groups } = k;
   const cpu = cfs.cpu[q]!;
   cfs.throttled[q] = 0;
-  updateRqClock(k, cpu);
+  updateRqClock(cpu);
   const list = groups.throttledList[cfs.group[q]!]!;
   list.splice(list.indexOf(q), 1);
-  forSubtree(k, q, (child) => clearThrottleClock(k, child));
+  forSubtree(q, (child) => clearThrottleClock(child));
   const tasks = cfs.hNrRunning[q]!;
   const idleTasks = cfs.idleHNrRunning[q]!;
   if (cfs.load[q] !== 0) {
     let e = cfs.entity[q]!;
     for (; e >= 0 && se.onRq[e] === 0; e = se.parent[e]!) {
       const p = se.cfsRq[e]!;
-      enqueueEntity(k, p, e, Enqueue.WAKEUP);
+      enqueueEntity(p, e, Enqueue.WAKEUP);
       cfs.hNrRunning[p]! += tasks;
       cfs.idleHNrRunning[p]! += idleTasks;
       if (cfs.throttled[p] !== 0) return;
     }
     for (; e >= 0; e = se.parent[e]!) {
       const p = se.cfsRq[e]!;
-      updateLoadAvg(k, p, e, UPDATE_TG);
-      seUpdateRunnable(k, e);
-      updateCfsGroup(k, e);
+      updateLoadAvg(p, e, UPDATE_TG);
+      seUpdateRunnable(e);
+      updateCfsGroup(e);
       cfs.hNrRunning[p]! += tasks;
       cfs.idleHNrRunning[p]! += idleTasks;
       if (cfs.throttled[p] !== 0) return;
     }
-    k.addNrRunning(cpu, tasks);
+    addNrRunning(cpu, tasks);
   }
-  if (k.rq.curr[cpu] === cpu && cfs.nrRunning[cpu]! > 0) k.reschedCurr(cpu);
+  if (rq.curr[cpu] === cpu && cfs.nrRunning[cpu]! > 0) reschedCurr(cpu);
 }
 
 /** Calls `visit` for the runqueue of the group and of all groups below it, on the same CPU. */
-function forSubtree(k: Kernel, q: number, visit: (q: number) => void): void {
-  const { groups, cfs, nrCpus } = k;
+function forSubtree(q: number, visit: (q: number) => void): void {
+  const { groups, nrCpus } = k;
   const cpu = cfs.cpu[q]!;
   const top = cfs.group[q]!;
   for (let g = 1; g < groups.count; g++) {
@@ -111,7 +115,7 @@ function forSubtree(k: Kernel, q: number, visit: (q: number) => void): void {
 }
 
 /** The group's period is over: the pool is refilled and those who wait are served. */
-export function periodTimerExpired(k: Kernel, g: number): void {
+export function periodTimerExpired(g: number): void {
   const { groups } = k;
   groups.periodActive[g] = 0;
   if (groups.quota[g]! < 0) return;
@@ -124,29 +128,29 @@ export function periodTimerExpired(k: Kernel, g: number): void {
     groups.idleFlag[g] = 1;
   } else {
     groups.nrThrottled[g]! += 1;
-    distribute(k, g);
+    distribute(g);
     groups.idleFlag[g] = 0;
   }
-  k.startPeriodTimer(g);
+  startPeriodTimer(g);
 }
 
 /** Some runqueue gave runtime back a while ago. */
-export function slackTimerExpired(k: Kernel, g: number): void {
+export function slackTimerExpired(g: number): void {
   const { groups } = k;
   const refill = k.queue.timeOf(k.slotGlobal + 2 * g);
   if (refill - k.now < MIN_REFILL_NS) return;
-  if (groups.quota[g]! >= 0 && groups.runtime[g]! > k.tunables.cfsBandwidthSliceNs) distribute(k, g);
+  if (groups.quota[g]! >= 0 && groups.runtime[g]! > k.tunables.cfsBandwidthSliceNs) distribute(g);
 }
 
 /** First throttled, first served: each gets just enough to be 1 ns in the black, while the pool lasts. */
-function distribute(k: Kernel, g: number): void {
-  const { groups, cfs } = k;
+function distribute(g: number): void {
+  const { groups } = k;
   for (const q of [...groups.throttledList[g]!]) {
     if (groups.runtime[g]! <= 0) return;
     const wanted = Math.max(0, 1 - cfs.runtimeRemaining[q]!);
     const granted = Math.min(wanted, groups.runtime[g]!);
     groups.runtime[g]! -= granted;
     cfs.runtimeRemaining[q]! += granted;
-    if (cfs.runtimeRemaining[q]! > 0) unthrottleCfsRq(k, q);
+    if (cfs.runtimeRemaining[q]! > 0) unthrottleCfsRq(q);
   }
 }

@@ -2,29 +2,33 @@
  * CFS bandwidth, the part every update of a running entity meets: charging a runqueue's runtime and asking its group for
  * more. Throttling itself and the timers are in `bandwidth.ts`. @spec 02 §10.1
  */
-import type { Kernel } from './kernel.ts';
+import * as cfs from './cfs-rq.ts';
+import { k } from './kernel.ts';
+import { reschedCurr } from './signals.ts';
 
 /** Runtime a runqueue keeps when its last entity leaves. */
 const MIN_RUNTIME_NS = 1_000_000;
+/** Returned runtime waits this long, and is not handed out at all if the refill is that near. */
+const SLACK_NS = 5_000_000;
+const SLACK_BEFORE_REFILL_NS = 7_000_000;
 
 /** Charges `delta` ns and, when the runqueue has run out, asks for another slice; else its task has to go. */
-export function assignRuntime(k: Kernel, q: number, delta: number): void {
-  const { cfs } = k;
+export function assignRuntime(q: number, delta: number): void {
   cfs.runtimeRemaining[q]! -= delta;
   if (cfs.runtimeRemaining[q]! > 0 || cfs.throttled[q] !== 0) return;
-  if (!requestRuntime(k, q, k.tunables.cfsBandwidthSliceNs) && cfs.curr[q]! >= 0) k.reschedCurr(cfs.cpu[q]!);
+  if (!requestRuntime(q, k.tunables.cfsBandwidthSliceNs) && cfs.curr[q]! >= 0) reschedCurr(cfs.cpu[q]!);
 }
 
 /** Brings the runqueue up to `target` from the group's pool as far as that goes. True if it has runtime now. */
-export function requestRuntime(k: Kernel, q: number, target: number): boolean {
-  const { cfs, groups } = k;
+export function requestRuntime(q: number, target: number): boolean {
+  const { groups } = k;
   const g = cfs.group[q]!;
   const wanted = target - cfs.runtimeRemaining[q]!;
   let granted: number;
   if (groups.quota[g]! < 0) {
     granted = wanted;
   } else {
-    k.startPeriodTimer(g);
+    startPeriodTimer(g);
     granted = Math.min(groups.runtime[g]!, wanted);
     groups.runtime[g]! -= granted;
     groups.idleFlag[g] = 0;
@@ -34,32 +38,44 @@ export function requestRuntime(k: Kernel, q: number, target: number): boolean {
 }
 
 /** The last entity has left: all but a little goes back to the pool, and may help those who are throttled. */
-export function returnRuntime(k: Kernel, q: number): void {
-  const { cfs, groups } = k;
+export function returnRuntime(q: number): void {
+  const { groups } = k;
   if (cfs.nrRunning[q] !== 0) return;
   const slack = cfs.runtimeRemaining[q]! - MIN_RUNTIME_NS;
   if (slack <= 0) return;
   const g = cfs.group[q]!;
   if (groups.quota[g]! >= 0) {
     groups.runtime[g]! += slack;
-    if (groups.runtime[g]! > k.tunables.cfsBandwidthSliceNs && groups.throttledList[g]!.length > 0)
-      k.startSlackTimer(g);
+    if (groups.runtime[g]! > k.tunables.cfsBandwidthSliceNs && groups.throttledList[g]!.length > 0) startSlackTimer(g);
   }
   cfs.runtimeRemaining[q]! -= slack;
 }
 
 /** A group's first entity is queued: it may have nothing to run on. */
-export function checkEnqueueThrottle(k: Kernel, q: number): void {
-  const { cfs } = k;
+export function checkEnqueueThrottle(q: number): void {
   if (cfs.runtimeEnabled[q] === 0 || cfs.curr[q]! >= 0 || cfs.throttled[q] !== 0) return;
-  assignRuntime(k, q, 0);
-  if (cfs.runtimeRemaining[q]! <= 0) k.throttleCfsRq(k, q);
+  assignRuntime(q, 0);
+  if (cfs.runtimeRemaining[q]! <= 0) k.throttleCfsRq(q);
 }
 
 /** Before a group's entity is put back or chosen: true if it has to be throttled, and was. */
-export function checkCfsRqRuntime(k: Kernel, q: number): boolean {
-  const { cfs } = k;
+export function checkCfsRqRuntime(q: number): boolean {
   if (cfs.runtimeEnabled[q] === 0 || cfs.runtimeRemaining[q]! > 0) return false;
   if (cfs.throttled[q] !== 0) return true;
-  return k.throttleCfsRq(k, q);
+  return k.throttleCfsRq(q);
+}
+
+/** Refills the group's pool each period from now on. @spec 02 §10.1 */
+export function startPeriodTimer(g: number): void {
+  if (k.groups.periodActive[g] !== 0) return;
+  k.groups.periodActive[g] = 1;
+  k.queue.schedule(k.slotGlobal + 2 * g, k.now + k.groups.period[g]!);
+}
+
+/** Returned runtime is handed out a little later, unless the refill comes first. @spec 02 §10.1 */
+function startSlackTimer(g: number): void {
+  const slot = k.slotGlobal + 2 * g + 1;
+  const refill = k.queue.timeOf(k.slotGlobal + 2 * g);
+  if (k.queue.isPending(slot) || refill - k.now < SLACK_BEFORE_REFILL_NS) return;
+  k.queue.schedule(slot, k.now + SLACK_NS);
 }

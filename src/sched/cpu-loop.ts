@@ -11,14 +11,21 @@ import { Ev } from '../trace/events.ts';
 import { periodTimerExpired, slackTimerExpired } from './bandwidth.ts';
 import { UNFINISHED } from './hooks.ts';
 import { IdlePhase, idleStep, leaveIdle } from './idle.ts';
-import { type Kernel, TODO_IRQS, Todo } from './kernel.ts';
+import { k } from './kernel.ts';
+import * as loop from './loop.ts';
+import { TODO_IRQS, Todo } from './loop.ts';
+import { firstActiveCpu } from './predicates.ts';
 import { runProgram } from './program-step.ts';
+import { saveWork, workDone } from './programs.ts';
 import { record } from './record.ts';
+import * as rq from './rq.ts';
 import { rtPeriodExpired } from './rt.ts';
 import { scheduleBegin, scheduleStep } from './schedule.ts';
 import { pauseSegment } from './segment.ts';
+import { charge, polling } from './signals.ts';
 import { SCHED_SOFTIRQ } from './softirq.ts';
 import { stopperStep } from './stopper.ts';
+import { serveEarlyTimers, serveTimers, timerDue } from './task-timers.ts';
 import { schedulerTick } from './tick.ts';
 import { schedTtwuPending } from './wakeup.ts';
 
@@ -26,99 +33,96 @@ const RESCHEDULE_VECTOR = 253;
 const CALL_FUNCTION_SINGLE_VECTOR = 251;
 
 /** The event of `slot` is due. */
-export function dispatch(k: Kernel, slot: number): void {
+export function dispatch(slot: number): void {
   if (slot >= k.slotTimer) {
-    timerInterrupt(k, slot - k.slotTimer);
+    timerInterrupt(slot - k.slotTimer);
   } else if (slot >= k.slotGlobal) {
-    globalTimer(k, slot - k.slotGlobal);
+    globalTimer(slot - k.slotGlobal);
   } else if (slot >= k.slotRun) {
-    runEvent(k, slot - k.slotRun);
+    runEvent(slot - k.slotRun);
   } else if (slot >= k.slotCall) {
     const cpu = slot - k.slotCall;
-    interrupt(k, cpu, k.polling(cpu) ? Todo.POLL : Todo.CALL);
+    interrupt(cpu, polling(cpu) ? Todo.POLL : Todo.CALL);
   } else {
-    interrupt(k, slot, Todo.RESCHEDULE_IPI);
+    interrupt(slot, Todo.RESCHEDULE_IPI);
   }
 }
 
 /** The tick of a CPU is due. */
-export function tickInterrupt(k: Kernel, cpu: number): void {
-  const { loop } = k;
+export function tickInterrupt(cpu: number): void {
   if (loop.busy[cpu] !== 0) {
     loop.todo[cpu]! |= Todo.TICK;
     return;
   }
   k.thisCpu = cpu;
-  tick(k, cpu);
+  tick(cpu);
   // The common case: a task computes on and nothing is to be done.
-  if (loop.todo[cpu] !== 0 || loop.segmentActive[cpu] === 0) runCpu(k, cpu);
+  if (loop.todo[cpu] !== 0 || loop.segmentActive[cpu] === 0) runCpu(cpu);
 }
 
 /** A kernel stretch or the current task's user segment has ended. */
-function runEvent(k: Kernel, cpu: number): void {
-  const { loop } = k;
+function runEvent(cpu: number): void {
   if (loop.busy[cpu] !== 0) {
     loop.busy[cpu] = 0;
   } else {
     loop.segmentActive[cpu] = 0;
-    k.programs.workDone(k.rq.curr[cpu]!);
+    workDone(rq.curr[cpu]!);
   }
-  runCpu(k, cpu);
+  runCpu(cpu);
 }
 
-function interrupt(k: Kernel, cpu: number, bit: number): void {
-  k.loop.todo[cpu]! |= bit;
-  if (k.loop.busy[cpu] === 0) runCpu(k, cpu);
+function interrupt(cpu: number, bit: number): void {
+  loop.todo[cpu]! |= bit;
+  if (loop.busy[cpu] === 0) runCpu(cpu);
 }
 
-function timerInterrupt(k: Kernel, task: number): void {
-  const cpu = k.programs.timerDue(k, task);
-  interrupt(k, cpu, Todo.TIMER);
+function timerInterrupt(task: number): void {
+  const cpu = timerDue(task);
+  interrupt(cpu, Todo.TIMER);
 }
 
 /** Timers of no CPU in particular run on whichever is active first. */
-function globalTimer(k: Kernel, index: number): void {
-  k.thisCpu = k.firstActiveCpu();
+function globalTimer(index: number): void {
+  k.thisCpu = firstActiveCpu();
   const nrGroups = k.groups.count;
-  if (index === 2 * nrGroups) rtPeriodExpired(k);
-  else if ((index & 1) === 0) periodTimerExpired(k, index >>> 1);
-  else slackTimerExpired(k, index >>> 1);
-  if (k.loop.busy[k.thisCpu] === 0) runCpu(k, k.thisCpu);
+  if (index === 2 * nrGroups) rtPeriodExpired();
+  else if ((index & 1) === 0) periodTimerExpired(index >>> 1);
+  else slackTimerExpired(index >>> 1);
+  if (loop.busy[k.thisCpu] === 0) runCpu(k.thisCpu);
 }
 
 /** Gives control to a CPU that is not busy. */
-export function runCpu(k: Kernel, cpu: number): void {
-  const { loop, rq, nrCpus } = k;
+export function runCpu(cpu: number): void {
+  const { nrCpus } = k;
   k.thisCpu = cpu;
   for (;;) {
     const todo = loop.todo[cpu]!;
     if (todo !== 0) {
       if ((todo & Todo.PAY) !== 0) {
-        beBusy(k, cpu);
+        beBusy(cpu);
         return;
       }
-      if ((todo & Todo.SCHEDULE) !== 0) scheduleStep(k, cpu);
-      else if ((todo & TODO_IRQS) !== 0) handleIrq(k, cpu, todo & TODO_IRQS);
-      else if ((todo & Todo.SOFTIRQ) !== 0) handleSoftirq(k, cpu);
-      else if (loop.idlePhase[cpu] !== IdlePhase.BUSY) leaveIdle(k, cpu);
-      else scheduleBegin(k, cpu);
+      if ((todo & Todo.SCHEDULE) !== 0) scheduleStep(cpu);
+      else if ((todo & TODO_IRQS) !== 0) handleIrq(cpu, todo & TODO_IRQS);
+      else if ((todo & Todo.SOFTIRQ) !== 0) handleSoftirq(cpu);
+      else if (loop.idlePhase[cpu] !== IdlePhase.BUSY) leaveIdle(cpu);
+      else scheduleBegin(cpu);
       continue;
     }
     const curr = rq.curr[cpu]!;
     if (curr >= 2 * nrCpus) {
-      if (loop.segmentActive[cpu] !== 0 || !runProgram(k, cpu, curr)) return;
+      if (loop.segmentActive[cpu] !== 0 || !runProgram(cpu, curr)) return;
     } else if (curr < nrCpus) {
-      if (!idleStep(k, cpu)) return;
+      if (!idleStep(cpu)) return;
     } else {
-      stopperStep(k, cpu);
+      stopperStep(cpu);
     }
   }
 }
 
 /** Lets the time of the kernel work just done pass. */
-function beBusy(k: Kernel, cpu: number): void {
-  const { loop } = k;
-  if (loop.segmentActive[cpu] !== 0) k.programs.saveWork(k.rq.curr[cpu]!, pauseSegment(k, cpu));
+function beBusy(cpu: number): void {
+  if (loop.segmentActive[cpu] !== 0) saveWork(rq.curr[cpu]!, pauseSegment(cpu));
   loop.busy[cpu] = 1;
   loop.todo[cpu]! &= ~Todo.PAY;
   k.queue.schedule(k.slotRun + cpu, k.now + loop.debt[cpu]!);
@@ -126,50 +130,48 @@ function beBusy(k: Kernel, cpu: number): void {
 }
 
 /** Handles the first of the interrupts in `pending`. */
-function handleIrq(k: Kernel, cpu: number, pending: number): void {
-  const { loop, rq } = k;
+function handleIrq(cpu: number, pending: number): void {
   const bit = pending & -pending;
   loop.todo[cpu]! &= ~bit;
   if (bit === Todo.TICK) {
-    tick(k, cpu);
+    tick(cpu);
     return;
   }
   if (loop.idlePhase[cpu] === IdlePhase.WAIT) loop.idlePhase[cpu] = IdlePhase.ITERATE;
   k.inInterrupt = true;
-  if (bit !== Todo.POLL) k.charge(cpu, k.costs.irqNs);
+  if (bit !== Todo.POLL) charge(cpu, k.costs.irqNs);
   if (bit === Todo.TIMER) {
-    k.programs.timersExpired(k, cpu);
+    serveTimers(cpu);
   } else if (bit === Todo.RESCHEDULE_IPI) {
-    if (k.tracing) record(k, Ev.RESCHEDULE_ENTRY, cpu, RESCHEDULE_VECTOR);
+    if (k.tracing) record(Ev.RESCHEDULE_ENTRY, cpu, RESCHEDULE_VECTOR);
   } else {
-    if (k.tracing && bit === Todo.CALL) record(k, Ev.CALL_FUNCTION_SINGLE_ENTRY, cpu, CALL_FUNCTION_SINGLE_VECTOR);
+    if (k.tracing && bit === Todo.CALL) record(Ev.CALL_FUNCTION_SINGLE_ENTRY, cpu, CALL_FUNCTION_SINGLE_VECTOR);
     // Function calls come before queued wakeups. @spec 01 §4
-    k.hooks.nohzCall(k, cpu);
-    if (rq.ttwuPending[cpu] !== 0) schedTtwuPending(k, cpu);
+    k.hooks.nohzCall(cpu);
+    if (rq.ttwuPending[cpu] !== 0) schedTtwuPending(cpu);
   }
   k.inInterrupt = false;
 }
 
-function tick(k: Kernel, cpu: number): void {
-  const { loop, costs } = k;
+function tick(cpu: number): void {
+  const { costs } = k;
   if (loop.idlePhase[cpu] === IdlePhase.WAIT) loop.idlePhase[cpu] = IdlePhase.ITERATE;
   k.inInterrupt = true;
-  k.charge(cpu, costs.irqNs + costs.tickNs);
-  k.programs.timersSoftExpired(k, cpu);
-  schedulerTick(k, cpu);
+  charge(cpu, costs.irqNs + costs.tickNs);
+  serveEarlyTimers(cpu);
+  schedulerTick(cpu);
   k.inInterrupt = false;
 }
 
-function handleSoftirq(k: Kernel, cpu: number): void {
-  const { loop } = k;
+function handleSoftirq(cpu: number): void {
   const first = loop.inSoftirq[cpu] === 0;
   if (first) {
     loop.inSoftirq[cpu] = 1;
-    k.charge(cpu, k.costs.softirqNs);
-    if (k.tracing) record(k, Ev.SOFTIRQ_ENTRY, cpu, SCHED_SOFTIRQ);
+    charge(cpu, k.costs.softirqNs);
+    if (k.tracing) record(Ev.SOFTIRQ_ENTRY, cpu, SCHED_SOFTIRQ);
   }
-  if (k.hooks.softirqStep(k, cpu, first) === UNFINISHED) return;
-  if (k.tracing) record(k, Ev.SOFTIRQ_EXIT, cpu, SCHED_SOFTIRQ);
+  if (k.hooks.softirqStep(cpu, first) === UNFINISHED) return;
+  if (k.tracing) record(Ev.SOFTIRQ_EXIT, cpu, SCHED_SOFTIRQ);
   loop.inSoftirq[cpu] = 0;
   loop.todo[cpu]! &= ~Todo.SOFTIRQ;
 }

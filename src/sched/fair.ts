@@ -2,7 +2,10 @@
  * CFS at the level of tasks: queueing through the hierarchy of groups, fork, tick, yield, and changes of weight.
  * @spec 02 §5-6, §9, §11
  */
+
+import * as cfs from './cfs-rq.ts';
 import { updateRqClock } from './clock.ts';
+import * as se from './entity.ts';
 import {
   clearBuddies,
   Dequeue,
@@ -16,111 +19,111 @@ import {
   updateCfsGroup,
   updateCurr,
 } from './fair-entity.ts';
-import type { Kernel } from './kernel.ts';
+import { addNrRunning, k, subNrRunning } from './kernel.ts';
 import { UPDATE_TG, updateLoadAvg } from './load-avg.ts';
-import { Class, Policy } from './tables.ts';
+import { cpuOverutilized, isTask, schedIdleCpu } from './predicates.ts';
+import * as rq from './rq.ts';
+import { reschedCurr } from './signals.ts';
+import * as tasks from './tasks.ts';
+import { Class, Policy } from './tasks.ts';
 import { utilEstDequeue, utilEstEnqueue, utilEstUpdate } from './util-est.ts';
 import { INVERSE_IDLEPRIO, inverseOfNice, WEIGHT_SCALED_IDLEPRIO, weightOfNice } from './weight.ts';
 
-export function hasIdlePolicy(k: Kernel, task: number): boolean {
-  return k.task.policy[task] === Policy.IDLE;
+export function hasIdlePolicy(task: number): boolean {
+  return tasks.policy[task] === Policy.IDLE;
 }
 
-export function enqueueTaskFair(k: Kernel, cpu: number, task: number, flags: number): void {
-  const { cfs, se } = k;
+export function enqueueTaskFair(cpu: number, task: number, flags: number): void {
   const isNew = (flags & Enqueue.WAKEUP) === 0;
-  let idle = hasIdlePolicy(k, task) ? 1 : 0;
-  utilEstEnqueue(k, cpu, task);
-  let e = k.entityOf(task);
+  let idle = hasIdlePolicy(task) ? 1 : 0;
+  utilEstEnqueue(cpu, task);
+  let e = task;
   for (; e >= 0 && se.onRq[e] === 0; e = se.parent[e]!) {
     const q = se.cfsRq[e]!;
-    enqueueEntity(k, q, e, flags);
+    enqueueEntity(q, e, flags);
     cfs.hNrRunning[q]! += 1;
     cfs.idleHNrRunning[q]! += idle;
-    if (isIdleCfsRq(k, q)) idle = 1;
+    if (isIdleCfsRq(q)) idle = 1;
     if (cfs.throttled[q] !== 0) return;
     flags = Enqueue.WAKEUP;
   }
   for (; e >= 0; e = se.parent[e]!) {
     const q = se.cfsRq[e]!;
-    updateLoadAvg(k, q, e, UPDATE_TG);
-    seUpdateRunnable(k, e);
-    updateCfsGroup(k, e);
+    updateLoadAvg(q, e, UPDATE_TG);
+    seUpdateRunnable(e);
+    updateCfsGroup(e);
     cfs.hNrRunning[q]! += 1;
     cfs.idleHNrRunning[q]! += idle;
-    if (isIdleCfsRq(k, q)) idle = 1;
+    if (isIdleCfsRq(q)) idle = 1;
     if (cfs.throttled[q] !== 0) return;
   }
-  k.addNrRunning(cpu, 1);
-  if (k.energyAware && !isNew) updateOverutilized(k, cpu);
+  addNrRunning(cpu, 1);
+  if (k.energyAware && !isNew) updateOverutilized(cpu);
 }
 
-export function dequeueTaskFair(k: Kernel, cpu: number, task: number, flags: number): void {
+export function dequeueTaskFair(cpu: number, task: number, flags: number): void {
   const sleeps = (flags & Dequeue.SLEEP) !== 0;
-  const wasSchedIdle = k.schedIdleCpu(cpu);
-  utilEstDequeue(k, cpu, task);
-  if (dequeueHierarchy(k, task, flags, sleeps)) {
-    k.subNrRunning(cpu, 1);
+  const wasSchedIdle = schedIdleCpu(cpu);
+  utilEstDequeue(cpu, task);
+  if (dequeueHierarchy(task, flags, sleeps)) {
+    subNrRunning(cpu, 1);
     // Only idle-policy tasks are left: balance soon, as if the CPU were idle.
-    if (!wasSchedIdle && k.schedIdleCpu(cpu)) k.rq.nextBalance[cpu] = k.jiffies;
+    if (!wasSchedIdle && schedIdleCpu(cpu)) rq.nextBalance[cpu] = k.jiffies;
   }
-  if (sleeps) utilEstUpdate(k, cpu, task);
+  if (sleeps) utilEstUpdate(cpu, task);
 }
 
 /** False if a throttled runqueue on the way means that the CPU's count does not change. */
-function dequeueHierarchy(k: Kernel, task: number, flags: number, sleeps: boolean): boolean {
-  const { cfs, se } = k;
-  let idle = hasIdlePolicy(k, task) ? 1 : 0;
-  let e = k.entityOf(task);
+function dequeueHierarchy(task: number, flags: number, sleeps: boolean): boolean {
+  let idle = hasIdlePolicy(task) ? 1 : 0;
+  let e = task;
   while (e >= 0) {
     const q = se.cfsRq[e]!;
-    dequeueEntity(k, q, e, flags);
+    dequeueEntity(q, e, flags);
     cfs.hNrRunning[q]! -= 1;
     cfs.idleHNrRunning[q]! -= idle;
-    if (isIdleCfsRq(k, q)) idle = 1;
+    if (isIdleCfsRq(q)) idle = 1;
     if (cfs.throttled[q] !== 0) return false;
     e = se.parent[e]!;
     if (cfs.load[q] !== 0) {
-      if (sleeps && e >= 0 && cfs.throttleCount[q] === 0) setNextBuddy(k, e);
+      if (sleeps && e >= 0 && cfs.throttleCount[q] === 0) setNextBuddy(e);
       break;
     }
     flags |= Dequeue.SLEEP;
   }
   for (; e >= 0; e = se.parent[e]!) {
     const q = se.cfsRq[e]!;
-    updateLoadAvg(k, q, e, UPDATE_TG);
-    seUpdateRunnable(k, e);
-    updateCfsGroup(k, e);
+    updateLoadAvg(q, e, UPDATE_TG);
+    seUpdateRunnable(e);
+    updateCfsGroup(e);
     cfs.hNrRunning[q]! -= 1;
     cfs.idleHNrRunning[q]! -= idle;
-    if (isIdleCfsRq(k, q)) idle = 1;
+    if (isIdleCfsRq(q)) idle = 1;
     if (cfs.throttled[q] !== 0) return false;
   }
   return true;
 }
 
 /** The runqueue of a group with cpu.idle. */
-function isIdleCfsRq(k: Kernel, q: number): boolean {
-  return q >= k.nrCpus && k.groups.isIdle[k.cfs.group[q]!] !== 0;
+function isIdleCfsRq(q: number): boolean {
+  return q >= k.nrCpus && k.groups.isIdle[cfs.group[q]!] !== 0;
 }
 
 /** The root domain is over-utilised once some CPU has no 20 % to spare. @spec 05 §8 */
-export function updateOverutilized(k: Kernel, cpu: number): void {
-  if (!k.overutilized && k.cpuOverutilized(cpu)) k.overutilized = true;
+export function updateOverutilized(cpu: number): void {
+  if (!k.overutilized && cpuOverutilized(cpu)) k.overutilized = true;
 }
 
 // ---- buddies
 
-export function setNextBuddy(k: Kernel, e: number): void {
-  const { cfs, se } = k;
+export function setNextBuddy(e: number): void {
   for (let s = e; s >= 0; s = se.parent[s]!) {
     if (se.onRq[s] === 0 || se.isIdle[s] !== 0) return;
     cfs.nextBuddy[se.cfsRq[s]!] = s;
   }
 }
 
-export function setLastBuddy(k: Kernel, e: number): void {
-  const { cfs, se } = k;
+export function setLastBuddy(e: number): void {
   for (let s = e; s >= 0; s = se.parent[s]!) {
     if (se.onRq[s] === 0 || se.isIdle[s] !== 0) return;
     cfs.lastBuddy[se.cfsRq[s]!] = s;
@@ -129,85 +132,80 @@ export function setLastBuddy(k: Kernel, e: number): void {
 
 // ---- tick: @spec 02 §6
 
-export function taskTickFair(k: Kernel, cpu: number, task: number): void {
-  const { se } = k;
-  for (let e = k.entityOf(task); e >= 0; e = se.parent[e]!) entityTick(k, se.cfsRq[e]!, e);
-  if (k.asymCpucapacity) k.hooks.updateMisfitStatus(k, task, cpu);
-  if (k.energyAware) updateOverutilized(k, cpu);
+export function taskTickFair(cpu: number, task: number): void {
+  for (let e = task; e >= 0; e = se.parent[e]!) entityTick(se.cfsRq[e]!, e);
+  if (k.asymCpucapacity) k.hooks.updateMisfitStatus(task, cpu);
+  if (k.energyAware) updateOverutilized(cpu);
 }
 
-function entityTick(k: Kernel, q: number, e: number): void {
-  updateCurr(k, q);
-  updateLoadAvg(k, q, e, UPDATE_TG);
-  if (!k.isTask(e)) updateCfsGroup(k, e);
-  if (k.cfs.nrRunning[q]! > 1) checkPreemptTick(k, q, e);
+function entityTick(q: number, e: number): void {
+  updateCurr(q);
+  updateLoadAvg(q, e, UPDATE_TG);
+  if (!isTask(e)) updateCfsGroup(e);
+  if (cfs.nrRunning[q]! > 1) checkPreemptTick(q, e);
 }
 
-function checkPreemptTick(k: Kernel, q: number, e: number): void {
-  const { cfs, se } = k;
+function checkPreemptTick(q: number, e: number): void {
   const ran = se.sumExec[e]! - se.prevSumExec[e]!;
   // No slice is shorter than this, so there is no need to work it out.
   if (ran < (se.isIdle[e] !== 0 ? k.leastIdleSliceNs : k.leastSliceNs)) return;
-  const ideal = schedSlice(k, q, e);
+  const ideal = schedSlice(q, e);
   if (ran > ideal) {
-    k.reschedCurr(cfs.cpu[q]!);
-    clearBuddies(k, e);
+    reschedCurr(cfs.cpu[q]!);
+    clearBuddies(e);
     return;
   }
   if (ran < k.minGranularityNs) return;
   const left = cfs.leftmost[q]!;
   const ahead = se.vruntime[e]! - se.vruntime[left]!;
-  if (ahead > ideal) k.reschedCurr(cfs.cpu[q]!);
+  if (ahead > ideal) reschedCurr(cfs.cpu[q]!);
 }
 
 // ---- fork, yield, weights
 
 /** A child starts behind its parent by a slice; its vruntime is relative until it is queued. @spec 02 §5 */
-export function taskForkFair(k: Kernel, child: number): void {
-  const { cfs, se } = k;
+export function taskForkFair(child: number): void {
   const cpu = k.thisCpu;
-  updateRqClock(k, cpu);
-  const e = k.entityOf(child);
-  const q = se.cfsRq[k.entityOf(child)]!;
+  updateRqClock(cpu);
+  const e = child;
+  const q = se.cfsRq[child]!;
   const curr = cfs.curr[q]!;
   if (curr >= 0) {
-    updateCurr(k, q);
+    updateCurr(q);
     se.vruntime[e] = se.vruntime[curr]!;
   }
-  placeEntity(k, q, e, true);
+  placeEntity(q, e, true);
   if (k.tunables.childRunsFirst && curr >= 0 && se.vruntime[curr]! < se.vruntime[e]!) {
     const v = se.vruntime[curr]!;
     se.vruntime[curr] = se.vruntime[e]!;
     se.vruntime[e] = v;
-    k.reschedCurr(cpu);
+    reschedCurr(cpu);
   }
   se.vruntime[e]! -= cfs.minVruntime[q]!;
 }
 
 /** @spec 02 §9 */
-export function yieldTaskFair(k: Kernel, cpu: number, task: number): void {
-  const { cfs, se } = k;
-  if (k.rq.nrRunning[cpu] === 1) return;
-  const e = k.entityOf(task);
-  clearBuddies(k, e);
-  if (k.task.policy[task] !== Policy.BATCH) {
-    updateRqClock(k, cpu);
-    updateCurr(k, se.cfsRq[e]!);
-    k.rq.clockSkip[cpu] = 1;
+export function yieldTaskFair(cpu: number, task: number): void {
+  if (rq.nrRunning[cpu] === 1) return;
+  const e = task;
+  clearBuddies(e);
+  if (tasks.policy[task] !== Policy.BATCH) {
+    updateRqClock(cpu);
+    updateCurr(se.cfsRq[e]!);
+    rq.clockSkip[cpu] = 1;
   }
   for (let s = e; s >= 0; s = se.parent[s]!) cfs.skipBuddy[se.cfsRq[s]!] = s;
 }
 
 /** The weight a task's policy and nice level give it. */
-export function setLoadWeight(k: Kernel, task: number, updateLoad: boolean): void {
-  const { se } = k;
-  const e = k.entityOf(task);
-  const idle = hasIdlePolicy(k, task);
-  const nice = k.task.nice[task]!;
+export function setLoadWeight(task: number, updateLoad: boolean): void {
+  const e = task;
+  const idle = hasIdlePolicy(task);
+  const nice = tasks.nice[task]!;
   const weight = idle ? WEIGHT_SCALED_IDLEPRIO : weightOfNice(nice);
   const inverse = idle ? INVERSE_IDLEPRIO : inverseOfNice(nice);
-  if (updateLoad && k.task.schedClass[task] === Class.FAIR && !idle) {
-    reweightEntity(k, se.cfsRq[e]!, e, weight, inverse);
+  if (updateLoad && tasks.schedClass[task] === Class.FAIR && !idle) {
+    reweightEntity(se.cfsRq[e]!, e, weight, inverse);
   } else {
     se.weight[e] = weight;
     se.inverse[e] = inverse;

@@ -2,148 +2,141 @@
  * Tasks come and go: fork, first wakeup, exec, exit. @spec 05 §6-7
  */
 import { Ev, MigrateCause } from '../trace/events.ts';
+import type { TaskKind } from '../workload/program.ts';
 import { activateTask, checkPreemptCurr, setTaskRq } from './activate.ts';
+import * as avg from './averages.ts';
+import { AVG_SE } from './averages.ts';
 import { updateRqClock } from './clock.ts';
+import * as se from './entity.ts';
 import { setLoadWeight, taskForkFair } from './fair.ts';
 import { Wake } from './hooks.ts';
-import type { Kernel } from './kernel.ts';
+import { allocateTask, k } from './kernel.ts';
 import { postInitEntityUtilAvg } from './load-avg.ts';
-import { affinityNumber, policyNumber } from './program-code.ts';
-import { TASK_NORMAL } from './programs.ts';
+import { tracePrio } from './predicates.ts';
+import { policyNumber } from './program-code.ts';
+import * as progress from './progress.ts';
 import { recordTask } from './record.ts';
+import { charge, setNeedResched } from './signals.ts';
 import { stopAndMigrate } from './stopper.ts';
-import { Class, State } from './tables.ts';
 import { setPolicyFields } from './task-changes.ts';
+import * as tasks from './tasks.ts';
+import { Class, Policy, State, TASK_NORMAL } from './tasks.ts';
 import { selectTaskRq, tryToWakeUp } from './wakeup.ts';
 import { scaleDown } from './weight.ts';
 
 /** pids of workload tasks count from here. */
 const FIRST_PID = 1000;
 
-/** Takes a slot and fills in a task of a kind, not yet runnable, on the executing CPU. */
-export function createTask(k: Kernel, kind: number, parent: number): number {
-  const task = k.allocateTask();
-  const { task: t, programs } = k;
-  const spec = programs.workload.kinds[kind]!;
-  const e = k.entityOf(task);
-  t.alive[task] = 1;
-  t.state[task] = State.NEW;
-  t.onCpu[task] = 0;
-  t.onRq[task] = 0;
-  t.nice[task] = spec.nice;
-  const inherited = parent >= 0 ? t.allowed[parent]! : 0;
-  t.allowed[task] = spec.cpus === null ? inherited : affinityNumber(k, spec.cpus);
-  t.nrAllowed[task] = k.affinity.weight(t.allowed[task]!);
-  t.perCpuKthread[task] = spec.kthread && t.nrAllowed[task] === 1 ? 1 : 0;
-  t.group[task] = spec.group >= 0 ? spec.group + 1 : parent >= 0 ? t.group[parent]! : 0;
-  t.lastWakee[task] = parent >= 0 ? t.lastWakee[parent]! : -1;
-  t.wakeeFlips[task] = parent >= 0 ? t.wakeeFlips[parent]! : 0;
-  t.wakeeFlipDecay[task] = parent >= 0 ? t.wakeeFlipDecay[parent]! : k.jiffies;
-  t.hot[task] = 0;
-  t.numaPreferred[task] = -1;
-  clearAccounting(k, task);
-  clearEntity(k, e);
-  setPolicyFields(k, task, policyNumber(spec.policy), spec.priority);
-  setLoadWeight(k, task, false);
-  k.avg.loadAvg[k.avgSe + e] = scaleDown(k.se.weight[e]!);
-  programs.start(k, task, kind, parent);
-  const index = programs.state.index[task]!;
-  t.traceId[task] = k.recorder.addTask({
+/** Takes a slot and fills in a task of a kind, not yet runnable, on the executing CPU; `index` -1: the kind's next. */
+export function createTask(kind: number, parent: number, index: number): number {
+  const task = allocateTask();
+  const spec = k.programs.workload.kinds[kind]!;
+  tasks.clear(task);
+  se.clear(task);
+  progress.clear(task);
+  avg.clearRows(AVG_SE + task, 1);
+  tasks.alive[task] = 1;
+  tasks.state[task] = State.NEW;
+  tasks.wakeeFlipDecay[task] = k.jiffies;
+  if (parent >= 0) inherit(task, parent);
+  if (spec.cpus !== null) tasks.allowed[task] = k.affinity.of(spec.cpus);
+  tasks.nrAllowed[task] = k.affinity.weight(tasks.allowed[task]!);
+  tasks.perCpuKthread[task] = spec.kthread && tasks.nrAllowed[task] === 1 ? 1 : 0;
+  if (spec.group >= 0) tasks.group[task] = spec.group + 1;
+  setBirthPolicy(task, spec, parent);
+  setLoadWeight(task, false);
+  avg.loadAvg[AVG_SE + task] = scaleDown(se.weight[task]!);
+  k.programs.start(task, kind, parent, index);
+  tasks.traceId[task] = k.recorder.addTask({
     pid: FIRST_PID + k.nextPid++,
-    comm: spec.comm.replace('%d', `${index}`).slice(0, 15),
+    comm: spec.comm.replace('%d', `${progress.index[task]}`).slice(0, 15),
     kind: spec.name,
     kthread: spec.kthread,
   });
-  setTaskRq(k, task, k.thisCpu);
-  if (t.schedClass[task] === Class.FAIR) taskForkFair(k, task);
+  setTaskRq(task, k.thisCpu);
+  if (tasks.schedClass[task] === Class.FAIR) taskForkFair(task);
   return task;
 }
 
-function clearAccounting(k: Kernel, task: number): void {
-  const { task: t } = k;
-  t.nrMigrations[task] = 0;
-  t.nrFailedAffine[task] = 0;
-  t.nrFailedRunning[task] = 0;
-  t.nrFailedHot[task] = 0;
-  t.nrForced[task] = 0;
-  t.nrVoluntary[task] = 0;
-  t.nrInvoluntary[task] = 0;
-  t.lastQueued[task] = 0;
-  t.lastArrival[task] = 0;
-  t.runDelay[task] = 0;
+/** What a child has from its parent in any case. @spec 05 §3.1 */
+function inherit(task: number, parent: number): void {
+  tasks.allowed[task] = tasks.allowed[parent]!;
+  tasks.group[task] = tasks.group[parent]!;
+  tasks.lastWakee[task] = tasks.lastWakee[parent]!;
+  tasks.wakeeFlips[task] = tasks.wakeeFlips[parent]!;
+  tasks.wakeeFlipDecay[task] = tasks.wakeeFlipDecay[parent]!;
 }
 
-function clearEntity(k: Kernel, e: number): void {
-  const { se, avg } = k;
-  se.vruntime[e] = 0;
-  se.execStart[e] = 0;
-  se.sumExec[e] = 0;
-  se.prevSumExec[e] = 0;
-  se.onRq[e] = 0;
-  se.utilEstEnqueued[e] = 0;
-  se.utilEstEwma[e] = 0;
-  se.utilEstUnchanged[e] = 0;
-  avg.clear(k.avgSe + e);
+/** Policy and nice level: the kind's, or the parent's where the kind says so. */
+function setBirthPolicy(task: number, spec: TaskKind, parent: number): void {
+  if (spec.inherits !== true || parent < 0) {
+    tasks.nice[task] = spec.nice;
+    setPolicyFields(task, policyNumber(spec.policy), spec.priority);
+    return;
+  }
+  const parentKind = k.programs.workload.kinds[progress.kind[parent]!]!;
+  const reset = parentKind.resetOnFork === true;
+  tasks.nice[task] = reset ? 0 : tasks.nice[parent]!;
+  const policy = reset ? Policy.NORMAL : tasks.policy[parent]!;
+  setPolicyFields(task, policy, 99 - tasks.prio[parent]!);
 }
 
 /** One child of the current task. @spec 05 §6 */
-export function doFork(k: Kernel, parent: number, kind: number): void {
-  const child = createTask(k, kind, parent);
-  if (k.tracing) recordTask(k, Ev.SCHED_PROCESS_FORK, k.thisCpu, parent, k.task.traceId[child]!);
-  announceAffinity(k, child);
-  wakeUpNewTask(k, child);
+export function doFork(parent: number, kind: number, index: number): void {
+  const child = createTask(kind, parent, index);
+  if (k.tracing) recordTask(Ev.SCHED_PROCESS_FORK, k.thisCpu, parent, tasks.traceId[child]!);
+  announceAffinity(child);
+  wakeUpNewTask(child);
 }
 
 /** The trace says where a task may run from its birth, if that is not everywhere. */
-export function announceAffinity(k: Kernel, task: number): void {
-  const allowed = k.task.allowed[task]!;
+export function announceAffinity(task: number): void {
+  const allowed = tasks.allowed[task]!;
   if (allowed === 0 || k.recorder.on[Ev.AFFINITY] === 0) return;
-  if (k.tracing) recordTask(k, Ev.AFFINITY, k.thisCpu, task, k.recorder.mask([...k.affinity.list(allowed)]));
+  if (k.tracing) recordTask(Ev.AFFINITY, k.thisCpu, task, k.recorder.mask([...k.affinity.list(allowed)]));
 }
 
 /** A new task is placed and queued, always by its parent. */
-export function wakeUpNewTask(k: Kernel, task: number): void {
-  const { task: t } = k;
-  t.state[task] = State.RUNNING;
-  t.recentUsedCpu[task] = t.cpu[task]!;
-  const cpu = selectTaskRq(k, task, t.cpu[task]!, Wake.FORK);
-  setTaskRq(k, task, cpu);
-  updateRqClock(k, cpu);
-  postInitEntityUtilAvg(k, task);
-  activateTask(k, cpu, task, 0);
-  if (k.tracing) recordTask(k, Ev.SCHED_WAKEUP_NEW, k.thisCpu, task, cpu, k.tracePrio(task));
-  checkPreemptCurr(k, cpu, task, Wake.FORK);
+export function wakeUpNewTask(task: number): void {
+  tasks.state[task] = State.RUNNING;
+  tasks.recentUsedCpu[task] = tasks.cpu[task]!;
+  const cpu = selectTaskRq(task, tasks.cpu[task]!, Wake.FORK);
+  setTaskRq(task, cpu);
+  updateRqClock(cpu);
+  postInitEntityUtilAvg(task);
+  activateTask(cpu, task, 0);
+  if (k.tracing) recordTask(Ev.SCHED_WAKEUP_NEW, k.thisCpu, task, cpu, tracePrio(task));
+  checkPreemptCurr(cpu, task, Wake.FORK);
 }
 
 /** The current task replaces its program: a chance to go somewhere better. @spec 05 §7 */
-export function schedExec(k: Kernel, cpu: number, task: number): void {
-  const to = selectTaskRq(k, task, k.task.cpu[task]!, Wake.EXEC);
-  if (to !== cpu && k.cpuActive[to] !== 0) stopAndMigrate(k, task, to, MigrateCause.EXEC, -1);
+export function schedExec(cpu: number, task: number): void {
+  const to = selectTaskRq(task, tasks.cpu[task]!, Wake.EXEC);
+  if (to !== cpu && k.cpuActive[to] !== 0) stopAndMigrate(task, to, MigrateCause.EXEC, -1);
 }
 
 /** The current task ends; its slot is free once its CPU has switched away. */
-export function doExit(k: Kernel, cpu: number, task: number): void {
-  const { programs, task: t } = k;
-  if (k.tracing) recordTask(k, Ev.SCHED_PROCESS_EXIT, cpu, task, k.tracePrio(task));
-  k.charge(cpu, k.costs.exitNs);
-  const s = programs.state;
+export function doExit(cpu: number, task: number): void {
+  const { programs } = k;
+  if (k.tracing) recordTask(Ev.SCHED_PROCESS_EXIT, cpu, task, tracePrio(task));
+  charge(cpu, k.costs.exitNs);
   programs.alive--;
-  const parent = s.parent[task]!;
-  if (parent >= 0 && t.alive[parent] !== 0) {
-    s.children[parent]! -= 1;
-    if (s.waitsForChildren[parent] !== 0 && s.children[parent] === 0) {
-      s.waitsForChildren[parent] = 0;
-      tryToWakeUp(k, parent, TASK_NORMAL, 0);
+  const parent = progress.parent[task]!;
+  if (parent >= 0 && tasks.alive[parent] !== 0) {
+    progress.children[parent]! -= 1;
+    if (progress.waitsForChildren[parent] !== 0 && progress.children[parent] === 0) {
+      progress.waitsForChildren[parent] = 0;
+      tryToWakeUp(parent, TASK_NORMAL, 0);
     }
   }
-  orphan(k, task);
-  t.state[task] = State.DEAD;
-  k.setNeedResched(cpu);
+  orphan(task);
+  tasks.state[task] = State.DEAD;
+  setNeedResched(cpu);
 }
 
 /** Children outlive their parent: nobody waits for them any more. */
-function orphan(k: Kernel, parent: number): void {
-  const s = k.programs.state;
-  if (s.children[parent] === 0) return;
-  for (let task = 2 * k.nrCpus; task < k.nrTasks; task++) if (s.parent[task] === parent) s.parent[task] = -1;
+function orphan(parent: number): void {
+  if (progress.children[parent] === 0) return;
+  for (let task = 2 * k.nrCpus; task < k.nrTasks; task++)
+    if (progress.parent[task] === parent) progress.parent[task] = -1;
 }

@@ -5,7 +5,6 @@
  * Work that takes simulated time is done in steps: `...Step` returns whether it is finished, having charged the CPU for
  * what it did so far; the CPU loop lets that time pass and calls again.
  */
-import type { Kernel } from './kernel.ts';
 
 /** Result of a step that charged time and wants to be called again. */
 export const UNFINISHED = -1000;
@@ -18,32 +17,32 @@ export const StopWork = { MIGRATE: 0, ACTIVE_BALANCE: 1 } as const;
 
 export interface BalanceHooks {
   /** Placement of a CFS task; `cpu` executes. @spec 05 §3 */
-  selectTaskRqFair(k: Kernel, task: number, prev: number, flags: number, cpu: number): number;
+  selectTaskRqFair(task: number, prev: number, flags: number, cpu: number): number;
   /** Begins newidle balance on the CPU; false: nothing to do and `newidleStep` is not called. @spec 07 §2 */
-  newidleBegin(k: Kernel, cpu: number): boolean;
+  newidleBegin(cpu: number): boolean;
   /** Goes on with it: UNFINISHED, or > 0 a task is here, 0 nothing, < 0 pick again from the highest class. */
-  newidleStep(k: Kernel, cpu: number): number;
+  newidleStep(cpu: number): number;
   /** The end of each tick. @spec 06 §2.1 */
-  triggerLoadBalance(k: Kernel, cpu: number): void;
+  triggerLoadBalance(cpu: number): void;
   /** The SCHED softirq: 0 when finished, else UNFINISHED. `first` on the first call. @spec 06 §2.2 */
-  softirqStep(k: Kernel, cpu: number, first: boolean): number;
+  softirqStep(cpu: number, first: boolean): number;
   /** The first action of each idle iteration: 0 or UNFINISHED. @spec 07 §5 */
-  idleIterationStep(k: Kernel, cpu: number): number;
+  idleIterationStep(cpu: number): number;
   /** The tick of an idle CPU has just been stopped. @spec 07 §3.1 */
-  tickStopped(k: Kernel, cpu: number): void;
+  tickStopped(cpu: number): void;
   /** A nohz kick arrives. @spec 07 §4.2 */
-  nohzCall(k: Kernel, cpu: number): void;
+  nohzCall(cpu: number): void;
   /** The stopper of the CPU performs an active balance. @spec 06 §11 */
-  activeBalanceStop(k: Kernel, cpu: number): void;
+  activeBalanceStop(cpu: number): void;
   /** The idle task has been picked. @spec 05 §4.1 */
-  idleTaskPicked(k: Kernel, cpu: number): void;
+  idleTaskPicked(cpu: number): void;
   /** The current CFS task (-1: none) changed or ticked. @spec 07 §6 */
-  updateMisfitStatus(k: Kernel, task: number, cpu: number): void;
+  updateMisfitStatus(task: number, cpu: number): void;
 }
 
 /** Never balances and never moves anything. */
 export class NullHooks implements BalanceHooks {
-  selectTaskRqFair(_k: Kernel, _task: number, prev: number): number {
+  selectTaskRqFair(_task: number, prev: number): number {
     return prev;
   }
   newidleBegin(): boolean {

@@ -2,7 +2,10 @@
  * A governor in the manner of `menu`: it expects the CPU to idle as long as it did lately, or until its next timer, and
  * picks the deepest state worth that. @spec 24 §6
  */
-import type { Kernel } from './kernel.ts';
+
+import { k } from './kernel.ts';
+import * as rq from './rq.ts';
+import { nextTimer } from './task-timers.ts';
 
 const SAMPLES = 8;
 
@@ -19,7 +22,7 @@ export class MenuGovernor {
   }
 
   /** An idle spell has ended. */
-  observe(_k: Kernel, cpu: number, spellNs: number): void {
+  observe(cpu: number, spellNs: number): void {
     const n = this.#counts[cpu]!;
     const at = cpu * SAMPLES + (n % SAMPLES);
     this.#sums[cpu]! += spellNs - this.#spells[at]!;
@@ -28,17 +31,17 @@ export class MenuGovernor {
   }
 
   /** Sets the CPU's idle state; true if the tick is not worth keeping. */
-  choose(k: Kernel, cpu: number, tickStopped: boolean): boolean {
-    const predicted = this.#predict(k, cpu);
+  choose(cpu: number, tickStopped: boolean): boolean {
+    const predicted = this.#predict(cpu);
     const { idleStates } = k.costs;
     let state = -1;
     for (let s = 0; s < idleStates.length && idleStates[s]!.residencyNs <= predicted; s++) state = s;
-    k.rq.idleState[cpu] = state;
+    rq.idleState[cpu] = state;
     return tickStopped || predicted >= k.tickNs;
   }
 
-  #predict(k: Kernel, cpu: number): number {
-    const timer = k.programs.nextTimer(k, cpu) - k.now;
+  #predict(cpu: number): number {
+    const timer = nextTimer(cpu) - k.now;
     const n = Math.min(this.#counts[cpu]!, SAMPLES);
     return n < SAMPLES ? timer : Math.min(timer, this.#sums[cpu]! / SAMPLES);
   }

@@ -5,7 +5,10 @@
  *   enter ─► top of iteration ─► wait ─► (interrupt) ─► top of iteration ... ─► leave when there is something to run
  */
 import { UNFINISHED } from './hooks.ts';
-import { type Kernel, Todo } from './kernel.ts';
+import { k } from './kernel.ts';
+import * as loop from './loop.ts';
+import { Todo } from './loop.ts';
+import * as rq from './rq.ts';
 import { startTick, stopTick } from './tick.ts';
 import { schedTtwuPending } from './wakeup.ts';
 
@@ -13,46 +16,43 @@ import { schedTtwuPending } from './wakeup.ts';
 export const IdlePhase = { BUSY: 0, ITERATE: 1, WAIT: 2 } as const;
 
 /** The idle task has just been switched to. */
-export function enterIdle(k: Kernel, cpu: number): void {
-  const { loop } = k;
+export function enterIdle(cpu: number): void {
   loop.idlePhase[cpu] = IdlePhase.ITERATE;
   loop.gotIdleTick[cpu] = 0;
   loop.idleSince[cpu] = k.now;
 }
 
 /** One step of the loop; false when the CPU now waits for an interrupt. */
-export function idleStep(k: Kernel, cpu: number): boolean {
-  const { loop } = k;
+export function idleStep(cpu: number): boolean {
   if (loop.idlePhase[cpu] === IdlePhase.WAIT) return false;
-  if (k.hooks.idleIterationStep(k, cpu) === UNFINISHED) return true;
+  if (k.hooks.idleIterationStep(cpu) === UNFINISHED) return true;
   if ((loop.todo[cpu]! & (Todo.RESCHED | Todo.PAY)) !== 0) return true;
-  if (wantsTickStopped(k, cpu) && tickRuns(k, cpu)) {
-    stopTick(k, cpu);
-    k.hooks.tickStopped(k, cpu);
+  if (wantsTickStopped(cpu) && tickRuns(cpu)) {
+    stopTick(cpu);
+    k.hooks.tickStopped(cpu);
   }
   loop.idlePhase[cpu] = IdlePhase.WAIT;
   return false;
 }
 
 /** need_resched is set: the tick runs again, and what was sent to this CPU meanwhile is taken in. */
-export function leaveIdle(k: Kernel, cpu: number): void {
-  const { loop, rq } = k;
-  k.governor?.observe(k, cpu, k.now - loop.idleSince[cpu]!);
+export function leaveIdle(cpu: number): void {
+  k.governor?.observe(cpu, k.now - loop.idleSince[cpu]!);
   loop.idlePhase[cpu] = IdlePhase.BUSY;
   rq.idleState[cpu] = -1;
-  startTick(k, cpu);
-  if (rq.ttwuPending[cpu] !== 0) schedTtwuPending(k, cpu);
+  startTick(cpu);
+  if (rq.ttwuPending[cpu] !== 0) schedTtwuPending(cpu);
 }
 
-function tickRuns(k: Kernel, cpu: number): boolean {
-  return (k.loop.tickOn[cpu >>> 5]! & (1 << (cpu & 31))) !== 0;
+function tickRuns(cpu: number): boolean {
+  return (loop.tickOn[cpu >>> 5]! & (1 << (cpu & 31))) !== 0;
 }
 
 /**
  * Chooses the idle state, and whether the tick may stop. Without an idle driver the tick stops once an idle tick was seen;
  * the menu governor stops it when it expects to sleep through the next one. @spec 01 §3
  */
-function wantsTickStopped(k: Kernel, cpu: number): boolean {
-  if (k.governor === null) return k.loop.gotIdleTick[cpu] !== 0;
-  return k.governor.choose(k, cpu, !tickRuns(k, cpu));
+function wantsTickStopped(cpu: number): boolean {
+  if (k.governor === null) return loop.gotIdleTick[cpu] !== 0;
+  return k.governor.choose(cpu, !tickRuns(cpu));
 }

@@ -2,30 +2,37 @@
  * The books of the scheduler must agree after every event: counts, list membership, weights, load sums, every task in
  * exactly one place and on a CPU it may run on. Slow, and therefore only for tests and fuzzing.
  */
-import type { Kernel } from './kernel.ts';
+
+import * as avg from './averages.ts';
+import { AVG_SE, SUM_ROW } from './averages.ts';
+import * as cfs from './cfs-rq.ts';
+import * as se from './entity.ts';
+import { k } from './kernel.ts';
 import { utilEst } from './load-avg.ts';
-import { Class, OnRq, State, SUM_ROW, Sum } from './tables.ts';
+import { allowed, isTask } from './predicates.ts';
+import * as rq from './rq.ts';
+import * as tasks from './tasks.ts';
+import { Class, OnRq, State } from './tasks.ts';
 
 /** What is wrong, or null. */
-export function checkInvariants(k: Kernel): string | null {
+export function checkInvariants(): string | null {
   for (let cpu = 0; cpu < k.nrCpus; cpu++) {
-    const wrong = checkCpu(k, cpu);
+    const wrong = checkCpu(cpu);
     if (wrong !== null) return `CPU ${cpu}: ${wrong}`;
   }
-  for (let q = 0; q < k.cfs.cpu.length; q++) {
-    const wrong = checkCfsRq(k, q);
-    if (wrong !== null) return `cfs_rq ${q} of CPU ${k.cfs.cpu[q]}: ${wrong}`;
+  for (let q = 0; q < k.nrCpus * k.groups.count; q++) {
+    const wrong = checkCfsRq(q);
+    if (wrong !== null) return `cfs_rq ${q} of CPU ${cfs.cpu[q]}: ${wrong}`;
   }
-  return checkTasks(k) ?? checkNohz(k);
+  return checkTasks() ?? checkNohz();
 }
 
-function checkCpu(k: Kernel, cpu: number): string | null {
-  const { rq, cfs, task } = k;
+function checkCpu(cpu: number): string | null {
   const curr = rq.curr[cpu]!;
-  if (task.alive[curr] === 0) return `current task ${curr} does not live`;
-  if (task.cpu[curr] !== cpu) return `current task ${curr} belongs to CPU ${task.cpu[curr]}`;
-  if (task.onCpu[curr] !== 1) return `current task ${curr} is not marked as running`;
-  const stopper = task.onRq[k.nrCpus + cpu] !== 0 ? 1 : 0;
+  if (tasks.alive[curr] === 0) return `current task ${curr} does not live`;
+  if (tasks.cpu[curr] !== cpu) return `current task ${curr} belongs to CPU ${tasks.cpu[curr]}`;
+  if (tasks.onCpu[curr] !== 1) return `current task ${curr} is not marked as running`;
+  const stopper = tasks.onRq[k.nrCpus + cpu] !== 0 ? 1 : 0;
   const rt = rq.rtThrottled[cpu] === 0 ? rq.rtNrRunning[cpu]! : 0;
   const total = cfs.hNrRunning[cpu]! + rt + stopper;
   if (rq.nrRunning[cpu] !== total) return `nr_running is ${rq.nrRunning[cpu]}, but ${total} tasks are queued`;
@@ -34,16 +41,16 @@ function checkCpu(k: Kernel, cpu: number): string | null {
   let listed = 0;
   let before = -1;
   let est = 0;
-  for (let t = rq.cfsTasksHead[cpu]!; t >= 0; t = task.listNext[t]!) {
-    if (task.listPrev[t] !== before) return `cfs_tasks is not linked both ways at task ${t}`;
-    if (task.cpu[t] !== cpu) return `task ${t} of CPU ${task.cpu[t]} is in cfs_tasks`;
-    if (k.se.onRq[k.entityOf(t)] === 0) return `task ${t} is in cfs_tasks but not queued`;
-    est += utilEst(k, t);
+  for (let t = rq.cfsTasksHead[cpu]!; t >= 0; t = tasks.listNext[t]!) {
+    if (tasks.listPrev[t] !== before) return `cfs_tasks is not linked both ways at task ${t}`;
+    if (tasks.cpu[t] !== cpu) return `task ${t} of CPU ${tasks.cpu[t]} is in cfs_tasks`;
+    if (se.onRq[t] === 0) return `task ${t} is in cfs_tasks but not queued`;
+    est += utilEst(t);
     before = t;
     if (++listed > k.nrTasks) return 'cfs_tasks is a circle';
   }
   if (rq.cfsTasksTail[cpu] !== before) return 'the tail of cfs_tasks is wrong';
-  if (k.nrGroupEntities === 0) {
+  if (!k.hasGroups) {
     if (listed !== cfs.hNrRunning[cpu]) return `cfs_tasks has ${listed} tasks, h_nr_running is ${cfs.hNrRunning[cpu]}`;
     if (cfs.utilEstEnqueued[cpu] !== est) return `util_est is ${cfs.utilEstEnqueued[cpu]}, its tasks' sum ${est}`;
   }
@@ -52,8 +59,7 @@ function checkCpu(k: Kernel, cpu: number): string | null {
   return null;
 }
 
-function checkCfsRq(k: Kernel, q: number): string | null {
-  const { cfs, se, avg } = k;
+function checkCfsRq(q: number): string | null {
   const curr = cfs.curr[q]!;
   let nr = 0;
   let load = 0;
@@ -64,7 +70,7 @@ function checkCfsRq(k: Kernel, q: number): string | null {
     if (se.cfsRq[e] !== q) return `entity ${e} says it is on cfs_rq ${se.cfsRq[e]}`;
     nr++;
     load += se.weight[e]!;
-    tasks += k.isTask(e) ? 1 : cfs.throttled[se.myQ[e]!] !== 0 ? 0 : cfs.hNrRunning[se.myQ[e]!]!;
+    tasks += isTask(e) ? 1 : cfs.throttled[se.myQ[e]!] !== 0 ? 0 : cfs.hNrRunning[se.myQ[e]!]!;
     return null;
   };
   for (let e = cfs.leftmost[q]!; e >= 0; e = se.next[e]!) {
@@ -86,50 +92,49 @@ function checkCfsRq(k: Kernel, q: number): string | null {
   if (cfs.load[q] !== load) return `load is ${cfs.load[q]}, the entities' sum ${load}`;
   if (cfs.hNrRunning[q] !== tasks) return `h_nr_running is ${cfs.hNrRunning[q]}, but ${tasks} tasks are below`;
   const row = avg.sums.subarray(q * SUM_ROW, (q + 1) * SUM_ROW);
-  for (const value of [avg.loadAvg[q]!, avg.utilAvg[q]!, avg.runnableAvg[q]!, ...row.subarray(Sum.LOAD)]) {
+  for (const value of [avg.loadAvg[q]!, avg.utilAvg[q]!, avg.runnableAvg[q]!, ...row.subarray(avg.LOAD_SUM)]) {
     if (!(value >= 0) || !Number.isInteger(value)) return `a load average is ${value}`;
   }
   return null;
 }
 
-function checkTasks(k: Kernel): string | null {
-  const { task, rq, se } = k;
+function checkTasks(): string | null {
   const running = new Uint8Array(k.nrTasks);
   for (let cpu = 0; cpu < k.nrCpus; cpu++) running[rq.curr[cpu]!]! += 1;
   const waking = new Uint8Array(k.nrTasks);
   for (let cpu = 0; cpu < k.nrCpus; cpu++) {
-    for (let t = rq.wakeListHead[cpu]!; t >= 0; t = task.wakeNext[t]!) waking[t]! += 1;
+    for (let t = rq.wakeListHead[cpu]!; t >= 0; t = tasks.wakeNext[t]!) waking[t]! += 1;
   }
   for (let t = 2 * k.nrCpus; t < k.nrTasks; t++) {
-    if (task.alive[t] === 0) continue;
+    if (tasks.alive[t] === 0) continue;
     const name = `task ${t}`;
     if (running[t]! > 1) return `${name} is current on ${running[t]} CPUs`;
     if (waking[t]! > 1) return `${name} is in ${waking[t]} wake lists`;
-    const queued = task.onRq[t] === OnRq.QUEUED;
-    if (task.onRq[t] === OnRq.MIGRATING) return `${name} is left in the air`;
-    const fair = task.schedClass[t] === Class.FAIR;
-    if (fair && queued !== (se.onRq[k.entityOf(t)] !== 0)) return `${name} and its entity disagree about being queued`;
-    if (waking[t] === 1 && (queued || task.state[t] !== State.WAKING)) return `${name} is being woken and queued`;
-    if (queued && task.state[t] === State.WAKING) return `${name} is queued while waking`;
-    if (!queued && task.state[t] === State.RUNNING) return `${name} should run but is queued nowhere`;
-    if (queued && !k.allowed(t, task.cpu[t]!) && !movesSoon(k, t))
-      return `${name} is on CPU ${task.cpu[t]}, where it may not run`;
-    const i = k.avgSe + k.entityOf(t);
-    if (!(k.avg.utilAvg[i]! >= 0 && k.avg.loadAvg[i]! >= 0)) return `${name} has a negative average`;
+    const queued = tasks.onRq[t] === OnRq.QUEUED;
+    if (tasks.onRq[t] === OnRq.MIGRATING) return `${name} is left in the air`;
+    const fair = tasks.schedClass[t] === Class.FAIR;
+    if (fair && queued !== (se.onRq[t] !== 0)) return `${name} and its entity disagree about being queued`;
+    if (waking[t] === 1 && (queued || tasks.state[t] !== State.WAKING)) return `${name} is being woken and queued`;
+    if (queued && tasks.state[t] === State.WAKING) return `${name} is queued while waking`;
+    if (!queued && tasks.state[t] === State.RUNNING) return `${name} should run but is queued nowhere`;
+    if (queued && !allowed(t, tasks.cpu[t]!) && !movesSoon(t))
+      return `${name} is on CPU ${tasks.cpu[t]}, where it may not run`;
+    const i = AVG_SE + t;
+    if (!(avg.utilAvg[i]! >= 0 && avg.loadAvg[i]! >= 0)) return `${name} has a negative average`;
   }
   return null;
 }
 
 /** A stopper has been asked to take the task to where it may run. */
-function movesSoon(k: Kernel, task: number): boolean {
-  return k.stoppers.queues[k.task.cpu[task]!]!.some((work) => work.task === task);
+function movesSoon(task: number): boolean {
+  return k.stoppers.queues[tasks.cpu[task]!]!.some((work) => work.task === task);
 }
 
-function checkNohz(k: Kernel): string | null {
+function checkNohz(): string | null {
   let n = 0;
   for (let cpu = 0; cpu < k.nrCpus; cpu++) {
     const inMask = (k.nohz.idleCpusMask[cpu >>> 5]! & (1 << (cpu & 31))) !== 0;
-    if (inMask !== (k.rq.nohzTickStopped[cpu] !== 0)) return `CPU ${cpu} and the nohz mask disagree`;
+    if (inMask !== (rq.nohzTickStopped[cpu] !== 0)) return `CPU ${cpu} and the nohz mask disagree`;
     if (inMask) n++;
   }
   if (n !== k.nohz.nrCpus) return `nohz.nr_cpus is ${k.nohz.nrCpus}, but ${n} CPUs are in the mask`;

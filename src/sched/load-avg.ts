@@ -3,11 +3,28 @@
  * carrying the changes of a group up its hierarchy. The arithmetic is in `pelt.ts`. @spec 03 §5-9
  */
 import { Ev } from '../trace/events.ts';
+import * as avg from './averages.ts';
+import {
+  AVG_DL,
+  AVG_RT,
+  AVG_SE,
+  LAST_UPDATE,
+  LOAD_SUM,
+  PERIOD_CONTRIB,
+  RUNNABLE_SUM,
+  SUM_ROW,
+  UTIL_SUM,
+} from './averages.ts';
+import * as cfs from './cfs-rq.ts';
 import { cfsRqClockPelt, rqClockPelt, updateRqClock } from './clock.ts';
-import type { Kernel } from './kernel.ts';
+import * as se from './entity.ts';
+import { k } from './kernel.ts';
 import { atLeastAverage, fullyDecayed, updateAvg, updateSum } from './pelt.ts';
+import { isTask } from './predicates.ts';
 import { recordPeltBlocked, recordPeltCfs, recordPeltSe } from './record.ts';
-import { type Averages, Class, SUM_ROW, Sum } from './tables.ts';
+import * as rq from './rq.ts';
+import * as tasks from './tasks.ts';
+import { Class } from './tasks.ts';
 import { scaleDown } from './weight.ts';
 
 /** Flags of `updateLoadAvg`. */
@@ -16,162 +33,150 @@ export const DO_ATTACH = 4;
 export const DO_DETACH = 8;
 
 /** Brings an entity, its runqueue and what its group owes the hierarchy up to date. @spec 03 §5 */
-export function updateLoadAvg(k: Kernel, q: number, e: number, flags: number): void {
-  const { avg } = k;
-  avg.now[0] = cfsRqClockPelt(k, q);
-  const attached = avg.lastUpdate(k.avgSe + e) !== 0;
-  if (attached) updateLoadAvgSe(k, q, e);
-  let decayed = updateCfsRqLoadAvg(k, q);
-  if (k.nrGroupEntities > 0 && propagateEntity(k, e)) decayed = true;
+export function updateLoadAvg(q: number, e: number, flags: number): void {
+  avg.now[0] = cfsRqClockPelt(q);
+  const attached = avg.lastUpdate(AVG_SE + e) !== 0;
+  if (attached) updateLoadAvgSe(q, e);
+  let decayed = updateCfsRqLoadAvg(q);
+  if (k.hasGroups && propagateEntity(e)) decayed = true;
   if (!attached && (flags & DO_ATTACH) !== 0) {
-    attachEntityLoadAvg(k, q, e);
-    updateTgLoadAvg(k, q);
+    attachEntityLoadAvg(q, e);
+    updateTgLoadAvg(q);
   } else if ((flags & DO_DETACH) !== 0) {
-    detachEntityLoadAvg(k, q, e);
-    updateTgLoadAvg(k, q);
+    detachEntityLoadAvg(q, e);
+    updateTgLoadAvg(q);
   } else if (decayed && (flags & UPDATE_TG) !== 0) {
-    updateTgLoadAvg(k, q);
+    updateTgLoadAvg(q);
   }
 }
 
-function updateLoadAvgSe(k: Kernel, q: number, e: number): void {
-  const { se, avg } = k;
-  const i = k.avgSe + e;
-  if (k.recorder.on[Ev.PELT_SE]) recordPeltSe(k, q, e);
+function updateLoadAvgSe(q: number, e: number): void {
+  const i = AVG_SE + e;
+  if (k.recorder.on[Ev.PELT_SE]) recordPeltSe(q, e);
   const onRq = se.onRq[e] !== 0 ? 1 : 0;
-  const runnable = k.isTask(e) ? onRq : se.runnableWeight[e]!;
-  const running = k.cfs.curr[q] === e ? 1 : 0;
-  if (updateSum(avg, i, onRq, runnable, running)) {
-    updateAvg(avg, i, scaleDown(se.weight[e]!));
+  const runnable = isTask(e) ? onRq : se.runnableWeight[e]!;
+  const running = cfs.curr[q] === e ? 1 : 0;
+  if (updateSum(i, onRq, runnable, running)) {
+    updateAvg(i, scaleDown(se.weight[e]!));
     se.utilEstUnchanged[e] = 0;
   }
 }
 
 /** An entity that sleeps decays to `now`. */
-function updateBlockedSe(k: Kernel, e: number, now: number): void {
-  k.avg.now[0] = now;
-  if (k.recorder.on[Ev.PELT_BLOCKED]) recordPeltBlocked(k, e);
-  if (updateSum(k.avg, k.avgSe + e, 0, 0, 0)) updateAvg(k.avg, k.avgSe + e, scaleDown(k.se.weight[e]!));
+function updateBlockedSe(e: number, now: number): void {
+  avg.now[0] = now;
+  if (k.recorder.on[Ev.PELT_BLOCKED]) recordPeltBlocked(e);
+  if (updateSum(AVG_SE + e, 0, 0, 0)) updateAvg(AVG_SE + e, scaleDown(se.weight[e]!));
 }
 
 /** Takes out what left without the lock, then accumulates up to `avg.now`. True if the averages changed. @spec 03 §5.1 */
-function updateCfsRqLoadAvg(k: Kernel, q: number): boolean {
-  const { cfs, avg } = k;
+function updateCfsRqLoadAvg(q: number): boolean {
   let changed = false;
   if (cfs.removedNr[q] !== 0) {
-    takeRemoved(k, q);
+    takeRemoved(q);
     changed = true;
   }
-  if (k.recorder.on[Ev.PELT_CFS]) recordPeltCfs(k, q);
+  if (k.recorder.on[Ev.PELT_CFS]) recordPeltCfs(q);
   const running = cfs.curr[q]! >= 0 ? 1 : 0;
-  if (updateSum(avg, q, scaleDown(cfs.load[q]!), cfs.hNrRunning[q]!, running)) {
-    updateAvg(avg, q, 1);
+  if (updateSum(q, scaleDown(cfs.load[q]!), cfs.hNrRunning[q]!, running)) {
+    updateAvg(q, 1);
     changed = true;
   }
   return changed;
 }
 
 /** Contributions of tasks that have gone. */
-function takeRemoved(k: Kernel, q: number): void {
-  const { cfs, avg } = k;
+function takeRemoved(q: number): void {
   const divider = avg.divider(q);
-  subtractLoad(avg, q, cfs.removedLoad[q]!, cfs.removedLoad[q]! * divider);
-  subtractUtil(avg, q, cfs.removedUtil[q]!, cfs.removedUtil[q]! * divider);
-  subtractRunnable(avg, q, cfs.removedRunnable[q]!, cfs.removedRunnable[q]! * divider);
-  addPropagate(k, q, Math.floor(-(cfs.removedRunnable[q]! * divider) / 1024));
+  subtractLoad(q, cfs.removedLoad[q]!, cfs.removedLoad[q]! * divider);
+  subtractUtil(q, cfs.removedUtil[q]!, cfs.removedUtil[q]! * divider);
+  subtractRunnable(q, cfs.removedRunnable[q]!, cfs.removedRunnable[q]! * divider);
+  addPropagate(q, Math.floor(-(cfs.removedRunnable[q]! * divider) / 1024));
   cfs.removedNr[q] = 0;
   cfs.removedLoad[q] = 0;
   cfs.removedUtil[q] = 0;
   cfs.removedRunnable[q] = 0;
 }
 
-function subtractLoad(avg: Averages, i: number, average: number, sum: number): void {
-  const at = i * SUM_ROW + Sum.LOAD;
+function subtractLoad(i: number, average: number, sum: number): void {
+  const at = i * SUM_ROW + LOAD_SUM;
   avg.loadAvg[i] = Math.max(0, avg.loadAvg[i]! - average);
   avg.sums[at] = atLeastAverage(Math.max(0, avg.sums[at]! - sum), avg.loadAvg[i]!);
 }
 
-function subtractUtil(avg: Averages, i: number, average: number, sum: number): void {
-  const at = i * SUM_ROW + Sum.UTIL;
+function subtractUtil(i: number, average: number, sum: number): void {
+  const at = i * SUM_ROW + UTIL_SUM;
   avg.utilAvg[i] = Math.max(0, avg.utilAvg[i]! - average);
   avg.sums[at] = atLeastAverage(Math.max(0, avg.sums[at]! - sum), avg.utilAvg[i]!);
 }
 
-function subtractRunnable(avg: Averages, i: number, average: number, sum: number): void {
-  const at = i * SUM_ROW + Sum.RUNNABLE;
+function subtractRunnable(i: number, average: number, sum: number): void {
+  const at = i * SUM_ROW + RUNNABLE_SUM;
   avg.runnableAvg[i] = Math.max(0, avg.runnableAvg[i]! - average);
   avg.sums[at] = atLeastAverage(Math.max(0, avg.sums[at]! - sum), avg.runnableAvg[i]!);
 }
 
 /** @spec 03 §5.2 */
-export function attachEntityLoadAvg(k: Kernel, q: number, e: number): void {
-  const { avg } = k;
-  const { sums } = avg;
-  const i = k.avgSe + e;
+export function attachEntityLoadAvg(q: number, e: number): void {
+  const i = AVG_SE + e;
   const row = i * SUM_ROW;
   const rowQ = q * SUM_ROW;
-  const weight = scaleDown(k.se.weight[e]!);
+  const weight = scaleDown(se.weight[e]!);
   const divider = avg.divider(q);
-  sums[row + Sum.LAST_UPDATE] = sums[rowQ + Sum.LAST_UPDATE]!;
-  sums[row + Sum.PERIOD_CONTRIB] = sums[rowQ + Sum.PERIOD_CONTRIB]!;
-  sums[row + Sum.UTIL] = avg.utilAvg[i]! * divider;
-  sums[row + Sum.RUNNABLE] = avg.runnableAvg[i]! * divider;
+  avg.sums[row + LAST_UPDATE] = avg.sums[rowQ + LAST_UPDATE]!;
+  avg.sums[row + PERIOD_CONTRIB] = avg.sums[rowQ + PERIOD_CONTRIB]!;
+  avg.sums[row + UTIL_SUM] = avg.utilAvg[i]! * divider;
+  avg.sums[row + RUNNABLE_SUM] = avg.runnableAvg[i]! * divider;
   const loadSum = avg.loadAvg[i]! * divider;
-  sums[row + Sum.LOAD] = weight < loadSum ? Math.floor(loadSum / weight) : 1;
-  enqueueLoadAvg(k, q, e);
+  avg.sums[row + LOAD_SUM] = weight < loadSum ? Math.floor(loadSum / weight) : 1;
+  enqueueLoadAvg(q, e);
   avg.utilAvg[q]! += avg.utilAvg[i]!;
-  sums[rowQ + Sum.UTIL]! += sums[row + Sum.UTIL]!;
+  avg.sums[rowQ + UTIL_SUM]! += avg.sums[row + UTIL_SUM]!;
   avg.runnableAvg[q]! += avg.runnableAvg[i]!;
-  sums[rowQ + Sum.RUNNABLE]! += sums[row + Sum.RUNNABLE]!;
-  addPropagate(k, q, sums[row + Sum.LOAD]!);
+  avg.sums[rowQ + RUNNABLE_SUM]! += avg.sums[row + RUNNABLE_SUM]!;
+  addPropagate(q, avg.sums[row + LOAD_SUM]!);
 }
 
 /** @spec 03 §5.3 */
-export function detachEntityLoadAvg(k: Kernel, q: number, e: number): void {
-  const { avg } = k;
-  const { sums } = avg;
-  const i = k.avgSe + e;
-  dequeueLoadAvg(k, q, e);
-  subtractUtil(avg, q, avg.utilAvg[i]!, sums[i * SUM_ROW + Sum.UTIL]!);
-  subtractRunnable(avg, q, avg.runnableAvg[i]!, sums[i * SUM_ROW + Sum.RUNNABLE]!);
-  addPropagate(k, q, -sums[i * SUM_ROW + Sum.LOAD]!);
+export function detachEntityLoadAvg(q: number, e: number): void {
+  const i = AVG_SE + e;
+  dequeueLoadAvg(q, e);
+  subtractUtil(q, avg.utilAvg[i]!, avg.sums[i * SUM_ROW + UTIL_SUM]!);
+  subtractRunnable(q, avg.runnableAvg[i]!, avg.sums[i * SUM_ROW + RUNNABLE_SUM]!);
+  addPropagate(q, -avg.sums[i * SUM_ROW + LOAD_SUM]!);
 }
 
-function enqueueLoadAvg(k: Kernel, q: number, e: number): void {
-  const { avg } = k;
-  const i = k.avgSe + e;
+function enqueueLoadAvg(q: number, e: number): void {
+  const i = AVG_SE + e;
   avg.loadAvg[q]! += avg.loadAvg[i]!;
-  avg.sums[q * SUM_ROW + Sum.LOAD]! += scaleDown(k.se.weight[e]!) * avg.sums[i * SUM_ROW + Sum.LOAD]!;
+  avg.sums[q * SUM_ROW + LOAD_SUM]! += scaleDown(se.weight[e]!) * avg.sums[i * SUM_ROW + LOAD_SUM]!;
 }
 
-function dequeueLoadAvg(k: Kernel, q: number, e: number): void {
-  const { avg } = k;
-  const i = k.avgSe + e;
-  subtractLoad(avg, q, avg.loadAvg[i]!, scaleDown(k.se.weight[e]!) * avg.sums[i * SUM_ROW + Sum.LOAD]!);
+function dequeueLoadAvg(q: number, e: number): void {
+  const i = AVG_SE + e;
+  subtractLoad(q, avg.loadAvg[i]!, scaleDown(se.weight[e]!) * avg.sums[i * SUM_ROW + LOAD_SUM]!);
 }
 
 /** The load part of a reweight: take out, change, put back. The caller changes the weight in `change`. @spec 03 §6 */
-export function reweightLoadAvg(k: Kernel, q: number, e: number, weight: number, inverse: number): void {
-  const { avg, se } = k;
-  const i = k.avgSe + e;
-  dequeueLoadAvg(k, q, e);
+export function reweightLoadAvg(q: number, e: number, weight: number, inverse: number): void {
+  const i = AVG_SE + e;
+  dequeueLoadAvg(q, e);
   se.weight[e] = weight;
   se.inverse[e] = inverse;
-  avg.loadAvg[i] = Math.floor((scaleDown(weight) * avg.sums[i * SUM_ROW + Sum.LOAD]!) / avg.divider(i));
-  enqueueLoadAvg(k, q, e);
+  avg.loadAvg[i] = Math.floor((scaleDown(weight) * avg.sums[i * SUM_ROW + LOAD_SUM]!) / avg.divider(i));
+  enqueueLoadAvg(q, e);
 }
 
 /** A sleeping entity's averages, decayed to what its old runqueue last saw. */
-export function syncEntityLoadAvg(k: Kernel, e: number): void {
-  updateBlockedSe(k, e, k.avg.lastUpdate(k.se.cfsRq[e]!));
+export function syncEntityLoadAvg(e: number): void {
+  updateBlockedSe(e, avg.lastUpdate(se.cfsRq[e]!));
 }
 
 /** A task leaves its runqueue without the lock: it wakes elsewhere, or is dead. @spec 03 §5.4 */
-export function removeEntityLoadAvg(k: Kernel, e: number): void {
-  const { avg, cfs } = k;
-  const q = k.se.cfsRq[e]!;
-  const i = k.avgSe + e;
-  syncEntityLoadAvg(k, e);
+export function removeEntityLoadAvg(e: number): void {
+  const q = se.cfsRq[e]!;
+  const i = AVG_SE + e;
+  syncEntityLoadAvg(e);
   cfs.removedNr[q]! += 1;
   cfs.removedUtil[q]! += avg.utilAvg[i]!;
   cfs.removedLoad[q]! += avg.loadAvg[i]!;
@@ -179,29 +184,27 @@ export function removeEntityLoadAvg(k: Kernel, e: number): void {
 }
 
 /** The old CPU idles and its clock is old: guess how long the task has been asleep. @spec 03 §5.4 */
-export function migrateSePeltLag(k: Kernel, e: number): void {
-  const { avg, cfs, rq } = k;
-  if (fullyDecayed(avg, k.avgSe + e)) return;
-  const q = k.se.cfsRq[e]!;
+export function migrateSePeltLag(e: number): void {
+  if (fullyDecayed(AVG_SE + e)) return;
+  const q = se.cfsRq[e]!;
   const cpu = cfs.cpu[q]!;
   if (rq.curr[cpu] !== cpu || cfs.throttleCount[q] !== 0) return;
   let now = rq.clockPeltIdle[cpu]! - cfs.throttledPeltIdle[q]!;
   if (now < avg.lastUpdate(q)) now = avg.lastUpdate(q);
   else now += k.now - rq.clockIdle[cpu]!;
-  updateBlockedSe(k, e, now);
+  updateBlockedSe(e, now);
 }
 
 /** A new task's first utilisation: half of what its CPU has left. @spec 03 §8 */
-export function postInitEntityUtilAvg(k: Kernel, task: number): void {
-  const { avg, se } = k;
-  const e = k.entityOf(task);
-  const i = k.avgSe + e;
+export function postInitEntityUtilAvg(task: number): void {
+  const e = task;
+  const i = AVG_SE + e;
   const q = se.cfsRq[e]!;
-  if (k.task.schedClass[task] !== Class.FAIR) {
-    avg.setLastUpdate(i, cfsRqClockPelt(k, q));
+  if (tasks.schedClass[task] !== Class.FAIR) {
+    avg.setLastUpdate(i, cfsRqClockPelt(q));
     return;
   }
-  const capacity = k.rq.cpuCapacityOrig[k.cfs.cpu[q]!]!;
+  const capacity = rq.cpuCapacityOrig[cfs.cpu[q]!]!;
   const cap = Math.trunc((capacity - avg.utilAvg[q]!) / 2);
   if (cap > 0) {
     if (avg.utilAvg[q] !== 0) {
@@ -216,207 +219,199 @@ export function postInitEntityUtilAvg(k: Kernel, task: number): void {
 
 // ---- hierarchy: @spec 03 §6
 
-function addPropagate(k: Kernel, q: number, runnableSum: number): void {
+function addPropagate(q: number, runnableSum: number): void {
   if (q < k.nrCpus) return;
-  k.cfs.propagate[q] = 1;
-  k.cfs.propRunnableSum[q]! += runnableSum;
+  cfs.propagate[q] = 1;
+  cfs.propRunnableSum[q]! += runnableSum;
 }
 
 /** Publishes a group runqueue's load when it has moved by more than 1/64. */
-export function updateTgLoadAvg(k: Kernel, q: number): void {
+export function updateTgLoadAvg(q: number): void {
   if (q < k.nrCpus) return;
-  const { cfs, groups } = k;
-  const delta = k.avg.loadAvg[q]! - cfs.tgLoadAvgContrib[q]!;
+  const { groups } = k;
+  const delta = avg.loadAvg[q]! - cfs.tgLoadAvgContrib[q]!;
   if (Math.abs(delta) > Math.floor(cfs.tgLoadAvgContrib[q]! / 64)) {
     groups.loadAvg[cfs.group[q]!]! += delta;
-    cfs.tgLoadAvgContrib[q] = k.avg.loadAvg[q]!;
+    cfs.tgLoadAvgContrib[q] = avg.loadAvg[q]!;
   }
 }
 
 /** Carries what changed below a group's entity into the runqueue it is queued on. */
-function propagateEntity(k: Kernel, e: number): boolean {
-  if (k.isTask(e)) return false;
-  const { cfs, se, avg } = k;
+function propagateEntity(e: number): boolean {
+  if (isTask(e)) return false;
   const own = se.myQ[e]!;
   if (cfs.propagate[own] === 0) return false;
   cfs.propagate[own] = 0;
   const q = se.cfsRq[e]!;
-  addPropagate(k, q, cfs.propRunnableSum[own]!);
-  const i = k.avgSe + e;
+  addPropagate(q, cfs.propRunnableSum[own]!);
+  const i = AVG_SE + e;
   const divider = avg.divider(q);
-  const { sums } = avg;
   const row = i * SUM_ROW;
   const rowQ = q * SUM_ROW;
 
   let change = avg.utilAvg[own]! - avg.utilAvg[i]!;
   if (change !== 0) {
     const sum = avg.utilAvg[own]! * divider;
-    const sumChange = sum - sums[row + Sum.UTIL]!;
+    const sumChange = sum - avg.sums[row + UTIL_SUM]!;
     avg.utilAvg[i] = avg.utilAvg[own]!;
-    sums[row + Sum.UTIL] = sum;
+    avg.sums[row + UTIL_SUM] = sum;
     avg.utilAvg[q] = Math.max(0, avg.utilAvg[q]! + change);
-    sums[rowQ + Sum.UTIL] = atLeastAverage(Math.max(0, sums[rowQ + Sum.UTIL]! + sumChange), avg.utilAvg[q]!);
+    avg.sums[rowQ + UTIL_SUM] = atLeastAverage(Math.max(0, avg.sums[rowQ + UTIL_SUM]! + sumChange), avg.utilAvg[q]!);
   }
   change = avg.runnableAvg[own]! - avg.runnableAvg[i]!;
   if (change !== 0) {
     const sum = avg.runnableAvg[own]! * divider;
-    const sumChange = sum - sums[row + Sum.RUNNABLE]!;
+    const sumChange = sum - avg.sums[row + RUNNABLE_SUM]!;
     avg.runnableAvg[i] = avg.runnableAvg[own]!;
-    sums[row + Sum.RUNNABLE] = sum;
+    avg.sums[row + RUNNABLE_SUM] = sum;
     avg.runnableAvg[q] = Math.max(0, avg.runnableAvg[q]! + change);
-    sums[rowQ + Sum.RUNNABLE] = atLeastAverage(
-      Math.max(0, sums[rowQ + Sum.RUNNABLE]! + sumChange),
+    avg.sums[rowQ + RUNNABLE_SUM] = atLeastAverage(
+      Math.max(0, avg.sums[rowQ + RUNNABLE_SUM]! + sumChange),
       avg.runnableAvg[q]!,
     );
   }
-  propagateLoad(k, q, e, own, divider);
+  propagateLoad(q, e, own, divider);
   return true;
 }
 
-function propagateLoad(k: Kernel, q: number, e: number, own: number, divider: number): void {
-  const { cfs, se, avg } = k;
-  const { sums } = avg;
-  const i = k.avgSe + e;
+function propagateLoad(q: number, e: number, own: number, divider: number): void {
+  const i = AVG_SE + e;
   const row = i * SUM_ROW;
   const rowQ = q * SUM_ROW;
   let runnableSum = cfs.propRunnableSum[own]!;
   if (runnableSum === 0) return;
   cfs.propRunnableSum[own] = 0;
   if (runnableSum >= 0) {
-    runnableSum = Math.min(runnableSum + sums[row + Sum.LOAD]!, divider);
+    runnableSum = Math.min(runnableSum + avg.sums[row + LOAD_SUM]!, divider);
   } else {
     const weight = scaleDown(cfs.load[own]!);
-    const estimate = weight === 0 ? 0 : Math.floor(sums[own * SUM_ROW + Sum.LOAD]! / weight);
-    runnableSum = Math.min(sums[row + Sum.LOAD]!, estimate);
+    const estimate = weight === 0 ? 0 : Math.floor(avg.sums[own * SUM_ROW + LOAD_SUM]! / weight);
+    runnableSum = Math.min(avg.sums[row + LOAD_SUM]!, estimate);
   }
-  runnableSum = Math.max(runnableSum, Math.floor(sums[row + Sum.UTIL]! / 1024));
+  runnableSum = Math.max(runnableSum, Math.floor(avg.sums[row + UTIL_SUM]! / 1024));
   const weight = scaleDown(se.weight[e]!);
   const loadSum = weight * runnableSum;
   const loadAvg = Math.floor(loadSum / divider);
   const change = loadAvg - avg.loadAvg[i]!;
   if (change === 0) return;
-  const sumChange = loadSum - weight * sums[row + Sum.LOAD]!;
-  sums[row + Sum.LOAD] = runnableSum;
+  const sumChange = loadSum - weight * avg.sums[row + LOAD_SUM]!;
+  avg.sums[row + LOAD_SUM] = runnableSum;
   avg.loadAvg[i] = loadAvg;
   avg.loadAvg[q] = Math.max(0, avg.loadAvg[q]! + change);
-  sums[rowQ + Sum.LOAD] = atLeastAverage(Math.max(0, sums[rowQ + Sum.LOAD]! + sumChange), avg.loadAvg[q]!);
+  avg.sums[rowQ + LOAD_SUM] = atLeastAverage(Math.max(0, avg.sums[rowQ + LOAD_SUM]! + sumChange), avg.loadAvg[q]!);
 }
 
 // ---- blocked load: @spec 03 §5.5
 
 /** Decays everything on a CPU; keeps `has_blocked_load`. */
-export function updateBlockedAverages(k: Kernel, cpu: number): void {
-  const { rq, avg } = k;
+export function updateBlockedAverages(cpu: number): void {
   rq.lastBlockedUpdate[cpu] = k.jiffies;
-  updateRqClock(k, cpu);
-  updateOtherLoadAvgs(k, cpu);
-  const more = k.nrGroupEntities === 0 ? updateBlockedRoot(k, cpu) : updateBlockedGroups(k, cpu);
-  if (!more && avg.utilAvg[k.avgRt + cpu] === 0 && avg.utilAvg[k.avgDl + cpu] === 0) {
+  updateRqClock(cpu);
+  updateOtherLoadAvgs(cpu);
+  const more = !k.hasGroups ? updateBlockedRoot(cpu) : updateBlockedGroups(cpu);
+  if (!more && avg.utilAvg[AVG_RT + cpu] === 0 && avg.utilAvg[AVG_DL + cpu] === 0) {
     rq.hasBlockedLoad[cpu] = 0;
   }
 }
 
-function updateBlockedRoot(k: Kernel, cpu: number): boolean {
-  k.avg.now[0] = cfsRqClockPelt(k, cpu);
-  updateCfsRqLoadAvg(k, cpu);
-  return k.avg.loadAvg[cpu] !== 0 || k.avg.utilAvg[cpu] !== 0;
+function updateBlockedRoot(cpu: number): boolean {
+  avg.now[0] = cfsRqClockPelt(cpu);
+  updateCfsRqLoadAvg(cpu);
+  return avg.loadAvg[cpu] !== 0 || avg.utilAvg[cpu] !== 0;
 }
 
-function updateBlockedGroups(k: Kernel, cpu: number): boolean {
-  const { cfs, avg, groups, nrCpus } = k;
+function updateBlockedGroups(cpu: number): boolean {
+  const { groups, nrCpus } = k;
   let more = false;
   for (let g = 0; g < groups.count; g++) {
     const q = groups.bottomUp[g]! * nrCpus + cpu;
     if (q >= nrCpus && cfs.onLeafList[q] === 0) continue;
-    avg.now[0] = cfsRqClockPelt(k, q);
-    if (updateCfsRqLoadAvg(k, q)) {
-      updateTgLoadAvg(k, q);
-      if (cfs.nrRunning[q] === 0) updateIdleCfsRqClockPelt(k, q);
+    avg.now[0] = cfsRqClockPelt(q);
+    if (updateCfsRqLoadAvg(q)) {
+      updateTgLoadAvg(q);
+      if (cfs.nrRunning[q] === 0) updateIdleCfsRqClockPelt(q);
     }
     const e = cfs.entity[q]!;
-    if (e >= 0 && !skipBlockedUpdate(k, e)) updateLoadAvg(k, k.se.cfsRq[e]!, e, UPDATE_TG);
-    if (q >= nrCpus && cfs.load[q] === 0 && fullyDecayed(avg, q)) cfs.onLeafList[q] = 0;
+    if (e >= 0 && !skipBlockedUpdate(e)) updateLoadAvg(se.cfsRq[e]!, e, UPDATE_TG);
+    if (q >= nrCpus && cfs.load[q] === 0 && fullyDecayed(q)) cfs.onLeafList[q] = 0;
     if (avg.loadAvg[q] !== 0 || avg.utilAvg[q] !== 0) more = true;
   }
   return more;
 }
 
-function updateIdleCfsRqClockPelt(k: Kernel, q: number): void {
-  const { cfs } = k;
+function updateIdleCfsRqClockPelt(q: number): void {
   cfs.throttledPeltIdle[q] = cfs.throttleCount[q] !== 0 ? Number.MAX_SAFE_INTEGER : cfs.throttledClockPeltTime[q]!;
 }
 
 /** A group's entity with nothing left and nothing to carry up. */
-function skipBlockedUpdate(k: Kernel, e: number): boolean {
-  const { avg, cfs } = k;
-  const i = k.avgSe + e;
-  return avg.loadAvg[i] === 0 && avg.utilAvg[i] === 0 && cfs.propagate[k.se.myQ[e]!] === 0;
+function skipBlockedUpdate(e: number): boolean {
+  const i = AVG_SE + e;
+  return avg.loadAvg[i] === 0 && avg.utilAvg[i] === 0 && cfs.propagate[se.myQ[e]!] === 0;
 }
 
 /** RT and DL time on a CPU. @spec 03 §10 */
-function updateOtherLoadAvgs(k: Kernel, cpu: number): void {
-  const klass = k.task.schedClass[k.rq.curr[cpu]!]!;
+function updateOtherLoadAvgs(cpu: number): void {
+  const klass = tasks.schedClass[rq.curr[cpu]!]!;
   const rt = klass === Class.RT;
   const dl = klass === Class.DL;
   // Nothing decays to nothing whenever it is looked at: what never ran need not be brought up to date.
-  if (rt || !fullyDecayed(k.avg, k.avgRt + cpu)) updateRtLoadAvg(k, cpu, rt ? 1 : 0);
-  if (dl || !fullyDecayed(k.avg, k.avgDl + cpu)) {
-    k.avg.now[0] = rqClockPelt(k, cpu);
-    updateClassLoadAvg(k, k.avgDl + cpu, dl ? 1 : 0);
+  if (rt || !fullyDecayed(AVG_RT + cpu)) updateRtLoadAvg(cpu, rt ? 1 : 0);
+  if (dl || !fullyDecayed(AVG_DL + cpu)) {
+    avg.now[0] = rqClockPelt(cpu);
+    updateClassLoadAvg(AVG_DL + cpu, dl ? 1 : 0);
   }
 }
 
 /** RT time up to the CPU's pelt clock; `running`: what it was since the last update. */
-export function updateRtLoadAvg(k: Kernel, cpu: number, running: number): boolean {
-  k.avg.now[0] = rqClockPelt(k, cpu);
-  return updateClassLoadAvg(k, k.avgRt + cpu, running);
+export function updateRtLoadAvg(cpu: number, running: number): boolean {
+  avg.now[0] = rqClockPelt(cpu);
+  return updateClassLoadAvg(AVG_RT + cpu, running);
 }
 
-function updateClassLoadAvg(k: Kernel, i: number, running: number): boolean {
-  if (!updateSum(k.avg, i, running, running, running)) return false;
-  updateAvg(k.avg, i, 1);
+function updateClassLoadAvg(i: number, running: number): boolean {
+  if (!updateSum(i, running, running, running)) return false;
+  updateAvg(i, 1);
   return true;
 }
 
 // ---- derived quantities: @spec 03 §9
 
-function cfsHLoad(k: Kernel, q: number): number {
-  const { cfs, avg } = k;
+function cfsHLoad(q: number): number {
   if (cfs.hLoadUpdated[q] === k.jiffies) return cfs.hLoad[q]!;
   const e = cfs.entity[q]!;
   if (e < 0) {
     cfs.hLoad[q] = avg.loadAvg[q]!;
   } else {
     const parent = cfs.parent[q]!;
-    cfs.hLoad[q] = Math.floor((cfsHLoad(k, parent) * avg.loadAvg[k.avgSe + e]!) / (avg.loadAvg[parent]! + 1));
+    cfs.hLoad[q] = Math.floor((cfsHLoad(parent) * avg.loadAvg[AVG_SE + e]!) / (avg.loadAvg[parent]! + 1));
   }
   cfs.hLoadUpdated[q] = k.jiffies;
   return cfs.hLoad[q]!;
 }
 
 /** A task's share of its CPU's load. */
-export function taskHLoad(k: Kernel, task: number): number {
-  const e = k.entityOf(task);
-  const q = k.se.cfsRq[e]!;
-  return Math.floor((k.avg.loadAvg[k.avgSe + e]! * cfsHLoad(k, q)) / (k.avg.loadAvg[q]! + 1));
+export function taskHLoad(task: number): number {
+  const e = task;
+  const q = se.cfsRq[e]!;
+  return Math.floor((avg.loadAvg[AVG_SE + e]! * cfsHLoad(q)) / (avg.loadAvg[q]! + 1));
 }
 
-export function taskUtil(k: Kernel, task: number): number {
-  return k.avg.utilAvg[k.avgSe + k.entityOf(task)]!;
+export function taskUtil(task: number): number {
+  return avg.utilAvg[AVG_SE + task]!;
 }
 
 /** max(ewma, enqueued): the estimate without the running average. */
-export function utilEst(k: Kernel, task: number): number {
-  const e = k.entityOf(task);
-  return Math.max(k.se.utilEstEwma[e]!, k.se.utilEstEnqueued[e]!);
+export function utilEst(task: number): number {
+  const e = task;
+  return Math.max(se.utilEstEwma[e]!, se.utilEstEnqueued[e]!);
 }
 
-export function taskUtilEst(k: Kernel, task: number): number {
-  return Math.max(taskUtil(k, task), utilEst(k, task));
+export function taskUtilEst(task: number): number {
+  return Math.max(taskUtil(task), utilEst(task));
 }
 
 /** Utilisation of a CPU by CFS. @spec 06 §5.1 */
-export function cpuUtilCfs(k: Kernel, cpu: number): number {
-  const util = Math.max(k.avg.utilAvg[cpu]!, k.cfs.utilEstEnqueued[cpu]!);
-  return Math.min(util, k.rq.cpuCapacityOrig[cpu]!);
+export function cpuUtilCfs(cpu: number): number {
+  const util = Math.max(avg.utilAvg[cpu]!, cfs.utilEstEnqueued[cpu]!);
+  return Math.min(util, rq.cpuCapacityOrig[cpu]!);
 }

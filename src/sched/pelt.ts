@@ -7,12 +7,25 @@
  * All values are the kernel's integers, held in doubles below 2^53; the one product that does not fit is split.
  * Only the arithmetic is here; who is updated when is in `load-avg.ts`. @spec 03 §1-4
  */
-import { type Averages, SUM_ROW, Sum } from './tables.ts';
 
 /** What a sum converges to: 1024 * (1 + y + y^2 + ...), in integers. */
 export const LOAD_AVG_MAX = 47742;
 /** The divider at the beginning of a period. */
 export const PELT_MIN_DIVIDER = LOAD_AVG_MAX - 1024;
+
+import {
+  LAST_UPDATE,
+  LOAD_SUM,
+  loadAvg,
+  now,
+  PERIOD_CONTRIB,
+  RUNNABLE_SUM,
+  runnableAvg,
+  SUM_ROW,
+  sums,
+  UTIL_SUM,
+  utilAvg,
+} from './averages.ts';
 
 const TWO_32 = 4294967296;
 /** Dividing by a power of two is multiplying by its exact inverse, and that is much faster. */
@@ -89,21 +102,20 @@ const ALL_PERIODS = FULL_PERIODS[MAX_PERIODS + 1]!;
  * last update. True if a period boundary was crossed: only then are the averages to be brought up to date.
  * The decay of `decay` is written out for each sum: called, it would cost more than it does. @spec 03 §3
  */
-export function updateSum(avg: Averages, i: number, load: number, runnable: number, running: number): boolean {
-  const { sums } = avg;
+export function updateSum(i: number, load: number, runnable: number, running: number): boolean {
   const row = i * SUM_ROW;
-  const last = sums[row + Sum.LAST_UPDATE]!;
-  const elapsed = avg.now[0]! - last;
+  const last = sums[row + LAST_UPDATE]!;
+  const elapsed = now[0]! - last;
   if (elapsed < 1024) {
     // Time going back (a clock that was re-synchronised) starts over from there.
-    if (elapsed < 0) sums[row + Sum.LAST_UPDATE] = avg.now[0]!;
+    if (elapsed < 0) sums[row + LAST_UPDATE] = now[0]!;
     return false;
   }
   const delta = Math.floor(elapsed * INV_1024);
-  const into = sums[row + Sum.PERIOD_CONTRIB]!;
-  let loadSum = sums[row + Sum.LOAD]!;
-  let runnableSum = sums[row + Sum.RUNNABLE]!;
-  let utilSum = sums[row + Sum.UTIL]!;
+  const into = sums[row + PERIOD_CONTRIB]!;
+  let loadSum = sums[row + LOAD_SUM]!;
+  let runnableSum = sums[row + RUNNABLE_SUM]!;
+  let utilSum = sums[row + UTIL_SUM]!;
   let contrib = delta;
   let head = delta + into;
   const crossed = head >= 1024;
@@ -137,29 +149,27 @@ export function updateSum(avg: Averages, i: number, load: number, runnable: numb
     runnableSum += runnable * contrib * 1024;
     if (running !== 0) utilSum += contrib * 1024;
   }
-  sums[row + Sum.LAST_UPDATE] = last + delta * 1024;
-  sums[row + Sum.LOAD] = loadSum;
-  sums[row + Sum.RUNNABLE] = runnableSum;
-  sums[row + Sum.UTIL] = utilSum;
-  sums[row + Sum.PERIOD_CONTRIB] = head;
+  sums[row + LAST_UPDATE] = last + delta * 1024;
+  sums[row + LOAD_SUM] = loadSum;
+  sums[row + RUNNABLE_SUM] = runnableSum;
+  sums[row + UTIL_SUM] = utilSum;
+  sums[row + PERIOD_CONTRIB] = head;
   return crossed;
 }
 
 /** The averages from the sums. @spec 03 §4 */
-export function updateAvg(avg: Averages, i: number, weight: number): void {
-  const { sums } = avg;
+export function updateAvg(i: number, weight: number): void {
   const row = i * SUM_ROW;
-  const divider = PELT_MIN_DIVIDER + sums[row + Sum.PERIOD_CONTRIB]!;
-  avg.loadAvg[i] = Math.floor((weight * sums[row + Sum.LOAD]!) / divider);
-  avg.runnableAvg[i] = Math.floor(sums[row + Sum.RUNNABLE]! / divider);
-  avg.utilAvg[i] = Math.floor(sums[row + Sum.UTIL]! / divider);
+  const divider = PELT_MIN_DIVIDER + sums[row + PERIOD_CONTRIB]!;
+  loadAvg[i] = Math.floor((weight * sums[row + LOAD_SUM]!) / divider);
+  runnableAvg[i] = Math.floor(sums[row + RUNNABLE_SUM]! / divider);
+  utilAvg[i] = Math.floor(sums[row + UTIL_SUM]! / divider);
 }
 
 /** `avg` and `sum` both 0, nothing to decay. */
-export function fullyDecayed(avg: Averages, i: number): boolean {
-  const { sums } = avg;
+export function fullyDecayed(i: number): boolean {
   const row = i * SUM_ROW;
-  return sums[row + Sum.LOAD] === 0 && sums[row + Sum.UTIL] === 0 && sums[row + Sum.RUNNABLE] === 0;
+  return sums[row + LOAD_SUM] === 0 && sums[row + UTIL_SUM] === 0 && sums[row + RUNNABLE_SUM] === 0;
 }
 
 /**

@@ -4,8 +4,7 @@
  */
 import { assert } from '../base/errors.ts';
 import type { Duration, Instruction, OpName, Ref, SchedPolicy, Workload } from '../workload/program.ts';
-import type { Kernel } from './kernel.ts';
-import { Policy } from './tables.ts';
+import { Policy } from './tasks.ts';
 
 const OP_NAMES: readonly OpName[] = [
   'run',
@@ -24,6 +23,8 @@ const OP_NAMES: readonly OpName[] = [
   'receive',
   'lock',
   'unlock',
+  'lockCpu',
+  'unlockCpu',
   'condWait',
   'signal',
   'broadcast',
@@ -145,7 +146,7 @@ export function compilePrograms(
       case 'resume':
         return ref(i.suspension);
       case 'fork':
-        return [i.kind, i.count];
+        return [i.kind, i.count, i.firstIndex ?? -1];
       case 'exec':
         return [i.comm === undefined ? -1 : string(i.comm)];
       case 'rename':
@@ -155,13 +156,15 @@ export function compilePrograms(
       case 'setNice':
         return [i.of === 'self' ? -1 : i.of, i.nice];
       case 'setPolicy':
-        return [POLICY_NUMBERS[i.policy], i.priority];
+        return [POLICY_NUMBERS[i.policy], i.priority, i.sliceNs ?? 0];
       case 'setGroup':
         return [i.group + 1];
       case 'loop':
         return [i.count];
       case 'mark':
         return [string(i.text)];
+      case 'unitBegin':
+        return [i.sinceWake === true ? 1 : 0];
       case 'unitDone':
         return [i.units, i.timed ? 1 : 0];
       default:
@@ -198,9 +201,4 @@ function encodeDuration(d: Duration): number[] {
     case 'lognormal':
       return [Draw.LOGNORMAL, d.medianNs, d.sigma, 0];
   }
-}
-
-/** The CPUs a kernel's tasks may be restricted to, as set numbers. */
-export function affinityNumber(k: Kernel, cpus: readonly number[] | null): number {
-  return cpus === null ? 0 : k.affinity.of(cpus);
 }

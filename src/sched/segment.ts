@@ -2,14 +2,15 @@
  * Stretches of user code. The current task of a CPU works at the CPU's speed until its work is done or the kernel needs
  * the CPU; one event marks the end, and is only moved when something really takes time away. @spec 25 §11.6 (run)
  */
-import type { Kernel } from './kernel.ts';
+
+import { k } from './kernel.ts';
+import * as loop from './loop.ts';
 
 /** Work without end: a hog. */
 export const ENDLESS = Number.POSITIVE_INFINITY;
 
 /** The current task starts `work` ns of work (at 1024 per `speed`). */
-export function startSegment(k: Kernel, cpu: number, work: number, speed: number): void {
-  const { loop } = k;
+export function startSegment(cpu: number, work: number, speed: number): void {
   loop.segmentActive[cpu] = 1;
   loop.segmentStart[cpu] = k.now;
   loop.segmentWork[cpu] = work;
@@ -19,8 +20,7 @@ export function startSegment(k: Kernel, cpu: number, work: number, speed: number
 }
 
 /** The CPU is taken away from user code; returns the work that is left. */
-export function pauseSegment(k: Kernel, cpu: number): number {
-  const { loop } = k;
+export function pauseSegment(cpu: number): number {
   loop.segmentActive[cpu] = 0;
   const work = loop.segmentWork[cpu]!;
   if (work === ENDLESS) return ENDLESS;

@@ -14,14 +14,21 @@ import { enableBandwidth } from './bandwidth.ts';
 import type { KernelConfig } from './config.ts';
 import { dispatch, runCpu, tickInterrupt } from './cpu-loop.ts';
 import type { DomainTree } from './domains.ts';
+import * as se from './entity.ts';
 import { announceAffinity, createTask } from './fork.ts';
 import type { BalanceHooks } from './hooks.ts';
 import { checkInvariants } from './invariants.ts';
-import { Kernel } from './kernel.ts';
+import { initKernel, k, updateJiffies } from './kernel.ts';
 import { postInitEntityUtilAvg } from './load-avg.ts';
+import * as loop from './loop.ts';
+import { firstActiveCpu } from './predicates.ts';
 import { Programs } from './programs.ts';
-import { Class, Policy, State } from './tables.ts';
+import * as progress from './progress.ts';
+import { setNeedResched } from './signals.ts';
 import { TaskGroups } from './task-groups.ts';
+import { reset as resetTimers } from './task-timers.ts';
+import * as tasks from './tasks.ts';
+import { Class, Policy, State } from './tasks.ts';
 import { startTick } from './tick.ts';
 import { checkWorkloadFits } from './workload-check.ts';
 
@@ -46,7 +53,6 @@ export interface SimulationOptions {
 export type EndReason = 'duration' | 'finished' | 'stopped' | 'deadlock';
 
 export class Simulation {
-  readonly kernel: Kernel;
   readonly #end: number;
   readonly #check: boolean;
   /** Events and ticks handled. */
@@ -54,6 +60,7 @@ export class Simulation {
   ticks = 0;
   reason: EndReason | null = null;
 
+  /** Boots the machine. A thread simulates one machine at a time: an earlier simulation can not go on after this. */
   constructor(options: SimulationOptions) {
     const { topology, workload, config } = options;
     checkWorkloadFits(workload, topology);
@@ -64,92 +71,44 @@ export class Simulation {
       options.sink ?? null,
       options.record ?? RECORDINGS.figures,
     );
-    const groups = new TaskGroups(workload.groups);
-    const capacity = 2 * topology.nrCpus + Math.max(16, workload.maxTasks + 1);
-    const k = new Kernel(topology, options.domains, config, recorder, groups, capacity);
-    this.kernel = k;
-    k.programs = new Programs(k, workload);
+    initKernel(topology, options.domains, config, recorder, new TaskGroups(workload.groups));
+    resetTimers(topology.nrCpus);
+    enableBandwidth();
+    k.programs = new Programs(workload);
     k.hooks = options.hooks;
-    enableBandwidth(k);
     const limit = options.durationNs === undefined ? workload.durationNs : options.durationNs;
     this.#end = limit ?? Number.POSITIVE_INFINITY;
     this.#check = options.checkInvariants ?? false;
-    this.#boot();
-  }
-
-  /** Idle CPUs, sleeping stoppers, and the main task on its CPU. */
-  #boot(): void {
-    const k = this.kernel;
-    const { task: t, nrCpus } = k;
-    for (let cpu = 0; cpu < nrCpus; cpu++) {
-      t.alive[cpu] = 1;
-      t.schedClass[cpu] = Class.IDLE;
-      t.prio[cpu] = 120;
-      t.cpu[cpu] = cpu;
-      t.onCpu[cpu] = 1;
-      t.nrAllowed[cpu] = 1;
-      t.allowed[cpu] = k.affinity.of([cpu]);
-      const stopper = nrCpus + cpu;
-      t.alive[stopper] = 1;
-      t.state[stopper] = State.INTERRUPTIBLE;
-      t.schedClass[stopper] = Class.STOP;
-      t.policy[stopper] = Policy.FIFO;
-      t.prio[stopper] = -1;
-      t.cpu[stopper] = cpu;
-      t.wakeCpu[stopper] = cpu;
-      t.allowed[stopper] = t.allowed[cpu]!;
-      t.nrAllowed[stopper] = 1;
-      t.perCpuKthread[stopper] = 1;
-      k.se.cfsRq[k.entityOf(cpu)] = cpu;
-      k.se.cfsRq[k.entityOf(stopper)] = cpu;
-      t.traceId[stopper] = k.recorder.addTask({ pid: 15 + 7 * cpu, comm: `migration/${cpu}`, kind: '', kthread: true });
-    }
-    k.recorder.begin(0);
-    const first =
-      k.topology.online[k.config.environment.bootCpu] === 1 ? k.config.environment.bootCpu : k.firstActiveCpu();
-    k.thisCpu = first;
-    for (let cpu = 0; cpu < nrCpus; cpu++) {
-      if (k.cpuActive[cpu] === 0) continue;
-      startTick(k, cpu);
-      // The machine has been idle for a while.
-      if (cpu !== first) k.loop.gotIdleTick[cpu] = 1;
-    }
-    const main = createTask(k, 0, -1);
-    announceAffinity(k, main);
-    t.state[main] = State.RUNNING;
-    t.recentUsedCpu[main] = first;
-    postInitEntityUtilAvg(k, main);
-    activateTask(k, first, main, 0);
-    k.setNeedResched(first);
-    for (let cpu = 0; cpu < nrCpus; cpu++) if (k.cpuActive[cpu] !== 0) runCpu(k, cpu);
+    k.simulation = this;
+    boot();
   }
 
   /** Runs until simulated time `until` (default: to the end). True when the simulation is over. */
   run(until = Number.POSITIVE_INFINITY): boolean {
-    const k = this.kernel;
+    assert(k.simulation === this, 'another simulation has been started in this thread');
     const { queue, ticks, programs } = k;
     const end = this.#end;
     const stop = Math.min(until, end);
     while (this.reason === null) {
-      ticks.find(k);
+      ticks.find();
       const tickTime = ticks.time;
       const eventTime = queue.nextTime();
       const time = eventTime <= tickTime ? eventTime : tickTime;
       if (time > stop || time === Number.POSITIVE_INFINITY) {
-        if (time === Number.POSITIVE_INFINITY && end === Number.POSITIVE_INFINITY) this.reason = 'deadlock';
+        if (time === Number.POSITIVE_INFINITY && end === Number.POSITIVE_INFINITY) this.#finish('deadlock', k.now);
         else if (stop === end) this.#finish('duration', end);
         return this.reason !== null;
       }
       k.now = time;
-      if (time >= k.nextJiffyAt) k.updateJiffies();
+      if (time >= k.nextJiffyAt) updateJiffies();
       if (eventTime <= tickTime) {
         this.events++;
-        dispatch(k, queue.pop());
+        dispatch(queue.pop());
       } else {
         this.ticks++;
         const { cpu } = ticks;
         ticks.taken();
-        tickInterrupt(k, cpu);
+        tickInterrupt(cpu);
       }
       if (this.#check) this.#checkBooks();
       if (programs.alive === 0) this.#finish('finished', k.now);
@@ -158,36 +117,89 @@ export class Simulation {
     return true;
   }
 
+  /** Simulated time, ns. */
+  get now(): number {
+    return k.now;
+  }
+
   #finish(reason: EndReason, at: number): void {
     this.reason = reason;
-    this.kernel.now = at;
-    this.kernel.recorder.end(at);
+    k.now = at;
+    k.recorder.end(at);
   }
 
   #checkBooks(): void {
-    const wrong = checkInvariants(this.kernel);
-    assert(
-      wrong === null,
-      `${wrong} (event ${this.events + this.ticks}, ${this.kernel.now} ns, seed ${this.kernel.config.seed})`,
-    );
+    const wrong = checkInvariants();
+    assert(wrong === null, `${wrong} (event ${this.events + this.ticks}, ${k.now} ns, seed ${k.config.seed})`);
   }
 
   /** Throws the error that a simulation which can never end deserves. */
   failOnDeadlock(): void {
     if (this.reason !== 'deadlock') return;
-    const k = this.kernel;
     const waiting: string[] = [];
-    const { kind, index } = k.programs.state;
     for (let task = 2 * k.nrCpus; task < k.nrTasks && waiting.length < 5; task++) {
-      if (k.task.alive[task] === 0) continue;
-      const { name, comm } = k.programs.workload.kinds[kind[task]!]!;
-      waiting.push(`${name || comm}-${index[task]}`);
+      if (tasks.alive[task] !== 0) waiting.push(`${k.programs.kindName(task)}-${progress.index[task]}`);
     }
+    const more = k.programs.alive > waiting.length ? ', ...' : '';
     throw new UserError(
       'workload',
-      `workload "${k.programs.workload.name}" is stuck at ${k.now} ns: every task waits for another (${waiting.join(', ')}${k.programs.alive > waiting.length ? ', ...' : ''})`,
+      `workload "${k.programs.workload.name}" is stuck at ${k.now} ns: every task waits for another (${waiting.join(', ')}${more})`,
       {},
       'give it a duration, or something that wakes them',
     );
   }
+}
+
+/** Idle CPUs, sleeping stoppers, and the main task on its CPU. */
+function boot(): void {
+  const { nrCpus } = k;
+  for (let cpu = 0; cpu < nrCpus; cpu++) {
+    makeIdleTask(cpu);
+    makeStopper(cpu);
+  }
+  k.recorder.begin(0);
+  const { bootCpu } = k.config.environment;
+  const first = k.cpuActive[bootCpu] === 1 ? bootCpu : firstActiveCpu();
+  k.thisCpu = first;
+  for (let cpu = 0; cpu < nrCpus; cpu++) {
+    if (k.cpuActive[cpu] === 0) continue;
+    startTick(cpu);
+    // The machine has been idle for a while.
+    if (cpu !== first) loop.gotIdleTick[cpu] = 1;
+  }
+  const main = createTask(0, -1, -1);
+  announceAffinity(main);
+  tasks.state[main] = State.RUNNING;
+  tasks.recentUsedCpu[main] = first;
+  postInitEntityUtilAvg(main);
+  activateTask(first, main, 0);
+  setNeedResched(first);
+  for (let cpu = 0; cpu < nrCpus; cpu++) if (k.cpuActive[cpu] !== 0) runCpu(cpu);
+}
+
+function makeIdleTask(cpu: number): void {
+  tasks.alive[cpu] = 1;
+  tasks.schedClass[cpu] = Class.IDLE;
+  tasks.prio[cpu] = 120;
+  tasks.cpu[cpu] = cpu;
+  tasks.onCpu[cpu] = 1;
+  tasks.nrAllowed[cpu] = 1;
+  tasks.allowed[cpu] = k.affinity.of([cpu]);
+  se.cfsRq[cpu] = cpu;
+}
+
+function makeStopper(cpu: number): void {
+  const stopper = k.nrCpus + cpu;
+  tasks.alive[stopper] = 1;
+  tasks.state[stopper] = State.INTERRUPTIBLE;
+  tasks.schedClass[stopper] = Class.STOP;
+  tasks.policy[stopper] = Policy.FIFO;
+  tasks.prio[stopper] = -1;
+  tasks.cpu[stopper] = cpu;
+  tasks.wakeCpu[stopper] = cpu;
+  tasks.allowed[stopper] = tasks.allowed[cpu]!;
+  tasks.nrAllowed[stopper] = 1;
+  tasks.perCpuKthread[stopper] = 1;
+  se.cfsRq[stopper] = cpu;
+  tasks.traceId[stopper] = k.recorder.addTask({ pid: 15 + 7 * cpu, comm: `migration/${cpu}`, kind: '', kthread: true });
 }

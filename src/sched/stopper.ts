@@ -5,55 +5,57 @@
 import { MigrateCause } from '../trace/events.ts';
 import { moveQueuedTask } from './activate.ts';
 import { StopWork } from './hooks.ts';
-import type { Kernel } from './kernel.ts';
+import { k } from './kernel.ts';
+import { allowed } from './predicates.ts';
+import { charge, setNeedResched } from './signals.ts';
 import type { Work } from './stop-work.ts';
-import { OnRq, State } from './tables.ts';
+import * as tasks from './tasks.ts';
+import { OnRq, State, TASK_NORMAL } from './tasks.ts';
 import { tryToWakeUp } from './wakeup.ts';
 
 /** Queues a work on a CPU's stopper and wakes it. */
-export function queueStopWork(k: Kernel, cpu: number, work: Work): void {
+export function queueStopWork(cpu: number, work: Work): void {
   k.stoppers.queues[cpu]!.push(work);
-  tryToWakeUp(k, k.nrCpus + cpu, State.INTERRUPTIBLE, 0);
+  tryToWakeUp(k.nrCpus + cpu, State.INTERRUPTIBLE, 0);
 }
 
 /** Asks the stopper of a task's CPU to move the task. */
-export function stopAndMigrate(k: Kernel, task: number, to: number, cause: number, waiter: number): void {
-  queueStopWork(k, k.task.cpu[task]!, { kind: StopWork.MIGRATE, task, cpu: to, cause, waiter });
+export function stopAndMigrate(task: number, to: number, cause: number, waiter: number): void {
+  queueStopWork(tasks.cpu[task]!, { kind: StopWork.MIGRATE, task, cpu: to, cause, waiter });
 }
 
-export function stopAndActiveBalance(k: Kernel, cpu: number): void {
-  queueStopWork(k, cpu, { kind: StopWork.ACTIVE_BALANCE, task: -1, cpu: -1, cause: MigrateCause.ACTIVE, waiter: -1 });
+export function stopAndActiveBalance(cpu: number): void {
+  queueStopWork(cpu, { kind: StopWork.ACTIVE_BALANCE, task: -1, cpu: -1, cause: MigrateCause.ACTIVE, waiter: -1 });
 }
 
 /** The stopper is current: does one work, or goes back to sleep. */
-export function stopperStep(k: Kernel, cpu: number): void {
+export function stopperStep(cpu: number): void {
   const work = k.stoppers.queues[cpu]!.shift();
   if (work === undefined) {
-    k.task.state[k.nrCpus + cpu] = State.INTERRUPTIBLE;
-    k.setNeedResched(cpu);
+    tasks.state[k.nrCpus + cpu] = State.INTERRUPTIBLE;
+    setNeedResched(cpu);
     return;
   }
-  k.charge(cpu, k.costs.detachNs + k.costs.attachNs);
+  charge(cpu, k.costs.detachNs + k.costs.attachNs);
   if (work.kind === StopWork.ACTIVE_BALANCE) {
-    k.hooks.activeBalanceStop(k, cpu);
+    k.hooks.activeBalanceStop(cpu);
     return;
   }
-  migrateByStopper(k, cpu, work);
-  if (work.waiter >= 0) k.programs.stopWorkDone(k, work.waiter);
+  migrateByStopper(cpu, work);
+  if (work.waiter >= 0) tryToWakeUp(work.waiter, TASK_NORMAL, 0);
 }
 
 /** Moves the task, wherever it got to since; one that sleeps will be placed when it wakes. */
-function migrateByStopper(k: Kernel, cpu: number, work: Work): void {
-  const { task } = k;
-  if (task.alive[work.task] === 0 || task.cpu[work.task] !== cpu) return;
-  if (task.onRq[work.task] === OnRq.QUEUED) {
+function migrateByStopper(cpu: number, work: Work): void {
+  if (tasks.alive[work.task] === 0 || tasks.cpu[work.task] !== cpu) return;
+  if (tasks.onRq[work.task] === OnRq.QUEUED) {
     let to = work.cpu;
-    if (!k.allowed(work.task, to) || k.cpuActive[to] === 0) {
-      if (k.allowed(work.task, cpu)) return;
-      to = k.affinity.list(task.allowed[work.task]!)[0]!;
+    if (!allowed(work.task, to) || k.cpuActive[to] === 0) {
+      if (allowed(work.task, cpu)) return;
+      to = k.affinity.list(tasks.allowed[work.task]!)[0]!;
     }
-    if (to !== cpu) moveQueuedTask(k, work.task, to, work.cause);
+    if (to !== cpu) moveQueuedTask(work.task, to, work.cause);
   } else {
-    task.wakeCpu[work.task] = work.cpu;
+    tasks.wakeCpu[work.task] = work.cpu;
   }
 }

@@ -4,11 +4,15 @@
  */
 import { Ev, MigrateCause } from '../trace/events.ts';
 import { checkPreemptCurr, dequeueTask, enqueueTask, moveQueuedTask, setTaskRq } from './activate.ts';
+import * as avg from './averages.ts';
+import { AVG_SE } from './averages.ts';
+import * as cfs from './cfs-rq.ts';
 import { updateRqClock } from './clock.ts';
+import * as se from './entity.ts';
 import { setLoadWeight } from './fair.ts';
 import { Dequeue, Enqueue, updateCurr } from './fair-entity.ts';
 import { putPrevTaskFair, setNextTaskFair } from './fair-pick.ts';
-import type { Kernel } from './kernel.ts';
+import { k } from './kernel.ts';
 import {
   attachEntityLoadAvg,
   detachEntityLoadAvg,
@@ -16,58 +20,62 @@ import {
   updateLoadAvg,
   updateTgLoadAvg,
 } from './load-avg.ts';
+import { firstActiveCpu } from './predicates.ts';
 import { recordTask } from './record.ts';
+import * as rq from './rq.ts';
 import { putPrevTaskRt, rrTimeslice, setNextTaskRt } from './rt.ts';
+import { reschedCurr } from './signals.ts';
 import { stopAndMigrate } from './stopper.ts';
-import { Class, OnRq, Policy } from './tables.ts';
+import * as tasks from './tasks.ts';
+import { Class, OnRq, Policy } from './tasks.ts';
 
 /** Runs `change` with the task off its runqueue. @spec 02 §11 */
-function changeQueued(k: Kernel, task: number, change: () => void): void {
-  const cpu = k.task.cpu[task]!;
-  const queued = k.task.onRq[task] === OnRq.QUEUED;
-  const running = k.rq.curr[cpu] === task;
-  updateRqClock(k, cpu);
-  if (queued) dequeueTask(k, cpu, task, Dequeue.SAVE);
-  if (running) putPrev(k, cpu, task);
+function changeQueued(task: number, change: () => void): void {
+  const cpu = tasks.cpu[task]!;
+  const queued = tasks.onRq[task] === OnRq.QUEUED;
+  const running = rq.curr[cpu] === task;
+  updateRqClock(cpu);
+  if (queued) dequeueTask(cpu, task, Dequeue.SAVE);
+  if (running) putPrev(cpu, task);
   change();
-  if (queued) enqueueTask(k, cpu, task, Enqueue.RESTORE);
-  if (running) setNext(k, cpu, task);
+  if (queued) enqueueTask(cpu, task, Enqueue.RESTORE);
+  if (running) setNext(cpu, task);
 }
 
-function putPrev(k: Kernel, cpu: number, task: number): void {
-  if (k.task.schedClass[task] === Class.FAIR) putPrevTaskFair(k, task);
-  else putPrevTaskRt(k, cpu);
+function putPrev(cpu: number, task: number): void {
+  if (tasks.schedClass[task] === Class.FAIR) putPrevTaskFair(task);
+  else putPrevTaskRt(cpu);
 }
 
-function setNext(k: Kernel, cpu: number, task: number): void {
-  if (k.task.schedClass[task] === Class.FAIR) setNextTaskFair(k, cpu, task);
-  else setNextTaskRt(k, cpu, task);
+function setNext(cpu: number, task: number): void {
+  if (tasks.schedClass[task] === Class.FAIR) setNextTaskFair(cpu, task);
+  else setNextTaskRt(cpu, task);
 }
 
 /** sched_setaffinity: the new set is a number of the pool. @spec 08 §5 */
-export function setAffinity(k: Kernel, task: number, allowed: number): void {
-  const { task: t, affinity } = k;
-  if (t.allowed[task] !== allowed) {
-    changeQueued(k, task, () => {
-      t.allowed[task] = allowed;
-      t.nrAllowed[task] = affinity.weight(allowed);
+export function setAffinity(task: number, allowed: number): void {
+  const { affinity } = k;
+  if (tasks.allowed[task] !== allowed) {
+    changeQueued(task, () => {
+      tasks.allowed[task] = allowed;
+      tasks.nrAllowed[task] = affinity.weight(allowed);
     });
     if (k.recorder.on[Ev.AFFINITY]) {
-      recordTask(k, Ev.AFFINITY, k.thisCpu, task, k.recorder.mask([...affinity.list(allowed)]));
+      recordTask(Ev.AFFINITY, k.thisCpu, task, k.recorder.mask([...affinity.list(allowed)]));
     }
   }
-  const cpu = t.cpu[task]!;
+  const cpu = tasks.cpu[task]!;
   if (affinity.has(allowed, cpu) && k.cpuActive[cpu] !== 0) return;
-  const to = nextAllowed(k, allowed);
-  if (k.rq.curr[cpu] === task) {
-    stopAndMigrate(k, task, to, MigrateCause.AFFINITY, -1);
-  } else if (t.onRq[task] === OnRq.QUEUED) {
-    moveQueuedTask(k, task, to, MigrateCause.AFFINITY);
+  const to = nextAllowed(allowed);
+  if (rq.curr[cpu] === task) {
+    stopAndMigrate(task, to, MigrateCause.AFFINITY, -1);
+  } else if (tasks.onRq[task] === OnRq.QUEUED) {
+    moveQueuedTask(task, to, MigrateCause.AFFINITY);
   }
 }
 
 /** Destinations rotate over the allowed CPUs. */
-function nextAllowed(k: Kernel, allowed: number): number {
+function nextAllowed(allowed: number): number {
   const list = k.affinity.list(allowed);
   for (let i = 0; i < list.length; i++) {
     const cpu = list[(k.affinityRotor + i) % list.length]!;
@@ -75,115 +83,111 @@ function nextAllowed(k: Kernel, allowed: number): number {
     k.affinityRotor = (k.affinityRotor + i + 1) % list.length;
     return cpu;
   }
-  return k.firstActiveCpu();
+  return firstActiveCpu();
 }
 
-export function setNice(k: Kernel, task: number, nice: number): void {
-  const { task: t } = k;
-  if (t.nice[task] === nice) return;
-  if (t.schedClass[task] !== Class.FAIR) {
-    t.nice[task] = nice;
+export function setNice(task: number, nice: number): void {
+  if (tasks.nice[task] === nice) return;
+  if (tasks.schedClass[task] !== Class.FAIR) {
+    tasks.nice[task] = nice;
     return;
   }
-  const before = t.prio[task]!;
-  changeQueued(k, task, () => {
-    t.nice[task] = nice;
-    t.prio[task] = 120 + nice;
-    setLoadWeight(k, task, true);
+  const before = tasks.prio[task]!;
+  changeQueued(task, () => {
+    tasks.nice[task] = nice;
+    tasks.prio[task] = 120 + nice;
+    setLoadWeight(task, true);
   });
-  const cpu = t.cpu[task]!;
-  if (t.onRq[task] !== OnRq.QUEUED) return;
-  if (k.rq.curr[cpu] === task) {
-    if (t.prio[task]! > before) k.reschedCurr(cpu);
+  const cpu = tasks.cpu[task]!;
+  if (tasks.onRq[task] !== OnRq.QUEUED) return;
+  if (rq.curr[cpu] === task) {
+    if (tasks.prio[task]! > before) reschedCurr(cpu);
   } else {
-    checkPreemptCurr(k, cpu, task, 0);
+    checkPreemptCurr(cpu, task, 0);
   }
 }
 
 /** What the scheduler makes of a policy. `priority` is 1..99 for the real-time policies. */
-export function setPolicyFields(k: Kernel, task: number, policy: number, priority: number): void {
-  const { task: t } = k;
-  t.policy[task] = policy;
+export function setPolicyFields(task: number, policy: number, priority: number): void {
+  tasks.policy[task] = policy;
   if (policy === Policy.FIFO || policy === Policy.RR) {
-    t.schedClass[task] = Class.RT;
-    t.prio[task] = 99 - priority;
-    t.timeSlice[task] = rrTimeslice(k);
+    tasks.schedClass[task] = Class.RT;
+    tasks.prio[task] = 99 - priority;
+    tasks.timeSlice[task] = rrTimeslice();
   } else if (policy === Policy.DEADLINE) {
-    t.schedClass[task] = Class.DL;
-    t.prio[task] = -1;
+    tasks.schedClass[task] = Class.DL;
+    tasks.prio[task] = -1;
   } else {
-    t.schedClass[task] = Class.FAIR;
-    t.prio[task] = 120 + t.nice[task]!;
+    tasks.schedClass[task] = Class.FAIR;
+    tasks.prio[task] = 120 + tasks.nice[task]!;
   }
 }
 
-export function setPolicy(k: Kernel, task: number, policy: number, priority: number): void {
-  const { task: t } = k;
-  const cpu = t.cpu[task]!;
-  const oldPrio = t.prio[task]!;
-  const wasFair = t.schedClass[task] === Class.FAIR;
-  changeQueued(k, task, () => {
-    if (wasFair) updateCurr(k, k.se.cfsRq[k.entityOf(task)]!);
-    setPolicyFields(k, task, policy, priority);
-    setLoadWeight(k, task, wasFair);
+export function setPolicy(task: number, policy: number, priority: number): void {
+  const cpu = tasks.cpu[task]!;
+  const oldPrio = tasks.prio[task]!;
+  const wasFair = tasks.schedClass[task] === Class.FAIR;
+  changeQueued(task, () => {
+    if (wasFair) updateCurr(se.cfsRq[task]!);
+    setPolicyFields(task, policy, priority);
+    setLoadWeight(task, wasFair);
   });
-  const isFair = t.schedClass[task] === Class.FAIR;
-  if (wasFair && !isFair) switchedFromFair(k, task);
-  if (!wasFair && isFair) switchedToFair(k, task);
-  if (t.onRq[task] !== OnRq.QUEUED) return;
-  if (k.rq.curr[cpu] === task) {
-    if (t.prio[task]! > oldPrio) k.reschedCurr(cpu);
+  const isFair = tasks.schedClass[task] === Class.FAIR;
+  if (wasFair && !isFair) switchedFromFair(task);
+  if (!wasFair && isFair) switchedToFair(task);
+  if (tasks.onRq[task] !== OnRq.QUEUED) return;
+  if (rq.curr[cpu] === task) {
+    if (tasks.prio[task]! > oldPrio) reschedCurr(cpu);
   } else {
-    checkPreemptCurr(k, cpu, task, 0);
+    checkPreemptCurr(cpu, task, 0);
   }
 }
 
 /** CFS forgets the task's load; its vruntime becomes relative while it is away. */
-function switchedFromFair(k: Kernel, task: number): void {
-  const e = k.entityOf(task);
-  const q = k.se.cfsRq[e]!;
-  if (k.task.onRq[task] === OnRq.NO) k.se.vruntime[e]! -= k.cfs.minVruntime[q]!;
-  updateLoadAvg(k, q, e, 0);
-  detachEntityLoadAvg(k, q, e);
-  updateTgLoadAvg(k, q);
+function switchedFromFair(task: number): void {
+  const e = task;
+  const q = se.cfsRq[e]!;
+  if (tasks.onRq[task] === OnRq.NO) se.vruntime[e]! -= cfs.minVruntime[q]!;
+  updateLoadAvg(q, e, 0);
+  detachEntityLoadAvg(q, e);
+  updateTgLoadAvg(q);
 }
 
-function switchedToFair(k: Kernel, task: number): void {
-  const e = k.entityOf(task);
-  const q = k.se.cfsRq[e]!;
-  updateLoadAvg(k, q, e, 0);
-  attachEntityLoadAvg(k, q, e);
-  updateTgLoadAvg(k, q);
-  if (k.task.onRq[task] === OnRq.NO) k.se.vruntime[e]! += k.cfs.minVruntime[q]!;
+function switchedToFair(task: number): void {
+  const e = task;
+  const q = se.cfsRq[e]!;
+  updateLoadAvg(q, e, 0);
+  attachEntityLoadAvg(q, e);
+  updateTgLoadAvg(q);
+  if (tasks.onRq[task] === OnRq.NO) se.vruntime[e]! += cfs.minVruntime[q]!;
 }
 
 /** The task moves to another control group. */
-export function setGroup(k: Kernel, task: number, group: number): void {
-  const { task: t, se } = k;
-  if (t.group[task] === group) return;
-  const e = k.entityOf(task);
-  const fair = t.schedClass[task] === Class.FAIR;
-  changeQueued(k, task, () => {
-    const cpu = t.cpu[task]!;
+export function setGroup(task: number, group: number): void {
+  if (tasks.group[task] === group) return;
+  const e = task;
+  const fair = tasks.schedClass[task] === Class.FAIR;
+  changeQueued(task, () => {
+    const cpu = tasks.cpu[task]!;
     if (fair) {
       const from = se.cfsRq[e]!;
-      if (t.onRq[task] === OnRq.NO) {
-        se.vruntime[e]! -= k.cfs.minVruntime[from]!;
-        syncEntityLoadAvg(k, e);
+      if (tasks.onRq[task] === OnRq.NO) {
+        se.vruntime[e]! -= cfs.minVruntime[from]!;
+        syncEntityLoadAvg(e);
       }
-      updateLoadAvg(k, from, e, 0);
-      detachEntityLoadAvg(k, from, e);
-      updateTgLoadAvg(k, from);
-      k.avg.setLastUpdate(k.avgSe + e, 0);
+      updateLoadAvg(from, e, 0);
+      detachEntityLoadAvg(from, e);
+      updateTgLoadAvg(from);
+      avg.setLastUpdate(AVG_SE + e, 0);
     }
-    t.group[task] = group;
-    setTaskRq(k, task, cpu);
+    tasks.group[task] = group;
+    setTaskRq(task, cpu);
     if (fair) {
       const to = se.cfsRq[e]!;
-      updateLoadAvg(k, to, e, 0);
-      attachEntityLoadAvg(k, to, e);
-      updateTgLoadAvg(k, to);
-      if (t.onRq[task] === OnRq.NO) se.vruntime[e]! += k.cfs.minVruntime[to]!;
+      updateLoadAvg(to, e, 0);
+      attachEntityLoadAvg(to, e);
+      updateTgLoadAvg(to);
+      if (tasks.onRq[task] === OnRq.NO) se.vruntime[e]! += cfs.minVruntime[to]!;
     }
   });
 }

@@ -1,21 +1,20 @@
 /** The PELT clock of a throttled hierarchy stands still. @spec 03 §7 */
+
+import * as cfs from './cfs-rq.ts';
 import { rqClockPelt } from './clock.ts';
-import type { Kernel } from './kernel.ts';
 
 /** One more throttled ancestor, or the runqueue itself. */
-export function startThrottleClock(k: Kernel, q: number): void {
-  const { cfs } = k;
+export function startThrottleClock(q: number): void {
   if (cfs.throttleCount[q] === 0) {
-    cfs.throttledClockPelt[q] = rqClockPelt(k, cfs.cpu[q]!);
+    cfs.throttledClockPelt[q] = rqClockPelt(cfs.cpu[q]!);
     cfs.onLeafList[q] = 0;
   }
   cfs.throttleCount[q]! += 1;
 }
 
-export function clearThrottleClock(k: Kernel, q: number): void {
-  const { cfs } = k;
+export function clearThrottleClock(q: number): void {
   cfs.throttleCount[q]! -= 1;
   if (cfs.throttleCount[q] !== 0) return;
-  cfs.throttledClockPeltTime[q]! += rqClockPelt(k, cfs.cpu[q]!) - cfs.throttledClockPelt[q]!;
+  cfs.throttledClockPeltTime[q]! += rqClockPelt(cfs.cpu[q]!) - cfs.throttledClockPelt[q]!;
   cfs.onLeafList[q] = 1;
 }

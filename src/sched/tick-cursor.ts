@@ -2,10 +2,13 @@
  * When which CPU ticks next. All CPUs tick at the same instants (or, with `skew_tick`, a little apart): one cursor walks the
  * CPUs whose tick runs, in order of their number, so that a tick costs no queue operation. @spec 01 §2
  */
-import type { Kernel } from './kernel.ts';
+
+import { tickOn, tickOnSince } from './loop.ts';
 
 export class TickCursor {
   readonly #periodNs: number;
+  /** Words of the mask of ticking CPUs. */
+  readonly #words: number;
   /** Offset of each CPU within a round; null when all tick together. */
   readonly #phase: Float64Array | null;
   /** The round being walked, and the first CPU of it that has not been looked at. */
@@ -18,6 +21,7 @@ export class TickCursor {
 
   constructor(nrCpus: number, periodNs: number, offsetNs: number, skewed: boolean) {
     this.#periodNs = periodNs;
+    this.#words = (nrCpus + 31) >>> 5;
     this.#roundNs = -offsetNs;
     this.#phase = skewed
       ? Float64Array.from({ length: nrCpus }, (_, cpu) => Math.floor((periodNs * cpu) / (2 * nrCpus)))
@@ -25,12 +29,11 @@ export class TickCursor {
   }
 
   /** Works out the next tick. */
-  find(k: Kernel): void {
+  find(): void {
     if (this.#valid) return;
     this.#valid = true;
-    const { tickOn, tickOnSince } = k.loop;
     for (let empty = false; ; ) {
-      for (let word = this.#from >>> 5; word < tickOn.length; word++) {
+      for (let word = this.#from >>> 5; word < this.#words; word++) {
         let bits = tickOn[word]!;
         if (word === this.#from >>> 5) bits &= -1 << (this.#from & 31);
         for (; bits !== 0; bits &= bits - 1) {
@@ -44,7 +47,7 @@ export class TickCursor {
           }
         }
       }
-      if (empty && tickOn.every((word) => word === 0)) {
+      if (empty && !this.#anyTicks()) {
         this.cpu = -1;
         this.time = Number.POSITIVE_INFINITY;
         return;
@@ -69,5 +72,10 @@ export class TickCursor {
       this.#roundNs += Math.floor((now - this.#roundNs) / this.#periodNs) * this.#periodNs;
       this.#from = 0;
     }
+  }
+
+  #anyTicks(): boolean {
+    for (let word = 0; word < this.#words; word++) if (tickOn[word] !== 0) return true;
+    return false;
   }
 }

@@ -1,37 +1,40 @@
 /** The tick: on, off, and what it does. When it comes is in `tick-cursor.ts`. @spec 01 §2 */
 import { updateRqClock } from './clock.ts';
 import { taskTickFair } from './fair.ts';
-import type { Kernel } from './kernel.ts';
+import { k } from './kernel.ts';
+import * as loop from './loop.ts';
+import { idleCpu } from './predicates.ts';
+import * as rq from './rq.ts';
 import { taskTickRt } from './rt.ts';
-import { Class } from './tables.ts';
+import * as tasks from './tasks.ts';
+import { Class } from './tasks.ts';
 
 /** Switches a CPU's tick on. */
-export function startTick(k: Kernel, cpu: number): void {
+export function startTick(cpu: number): void {
   const word = cpu >>> 5;
   const bit = 1 << (cpu & 31);
-  if ((k.loop.tickOn[word]! & bit) !== 0) return;
-  k.loop.tickOn[word]! |= bit;
-  k.loop.tickOnSince[cpu] = k.now;
+  if ((loop.tickOn[word]! & bit) !== 0) return;
+  loop.tickOn[word]! |= bit;
+  loop.tickOnSince[cpu] = k.now;
   k.ticks.changed(k.now);
 }
 
-export function stopTick(k: Kernel, cpu: number): void {
-  k.loop.tickOn[cpu >>> 5]! &= ~(1 << (cpu & 31));
+export function stopTick(cpu: number): void {
+  loop.tickOn[cpu >>> 5]! &= ~(1 << (cpu & 31));
   k.ticks.changed(k.now);
 }
 
 /** The tick interrupt of a CPU. @spec 01 §2 */
-export function schedulerTick(k: Kernel, cpu: number): void {
-  const { rq, loop } = k;
+export function schedulerTick(cpu: number): void {
   const curr = rq.curr[cpu]!;
-  updateRqClock(k, cpu);
-  switch (k.task.schedClass[curr]) {
+  updateRqClock(cpu);
+  switch (tasks.schedClass[curr]) {
     case Class.FAIR:
-      taskTickFair(k, cpu, curr);
+      taskTickFair(cpu, curr);
       break;
     case Class.RT:
     case Class.DL:
-      taskTickRt(k, cpu, curr);
+      taskTickRt(cpu, curr);
       break;
     case Class.IDLE:
       loop.gotIdleTick[cpu] = 1;
@@ -39,6 +42,6 @@ export function schedulerTick(k: Kernel, cpu: number): void {
     default:
       break;
   }
-  rq.idleBalance[cpu] = k.idleCpu(cpu) ? 1 : 0;
-  k.hooks.triggerLoadBalance(k, cpu);
+  rq.idleBalance[cpu] = idleCpu(cpu) ? 1 : 0;
+  k.hooks.triggerLoadBalance(cpu);
 }

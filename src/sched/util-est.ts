@@ -1,48 +1,51 @@
 /** util_est: what a task's utilisation was when it last went to sleep, kept while it does not run. @spec 03 §9.1 */
-import type { Kernel } from './kernel.ts';
+
+import * as cfs from './cfs-rq.ts';
+import * as se from './entity.ts';
+import { k } from './kernel.ts';
 import { taskUtil, utilEst } from './load-avg.ts';
+import * as rq from './rq.ts';
 
 /** 1 % of 1024: smaller changes are not stored. */
 const UTIL_EST_MARGIN = 10;
 
 /** First act of an enqueue. */
-export function utilEstEnqueue(k: Kernel, cpu: number, task: number): void {
+export function utilEstEnqueue(cpu: number, task: number): void {
   if (!k.features.UTIL_EST) return;
-  k.cfs.utilEstEnqueued[cpu]! += utilEst(k, task);
+  cfs.utilEstEnqueued[cpu]! += utilEst(task);
 }
 
 /** First act of a dequeue. */
-export function utilEstDequeue(k: Kernel, cpu: number, task: number): void {
+export function utilEstDequeue(cpu: number, task: number): void {
   if (!k.features.UTIL_EST) return;
-  const { utilEstEnqueued } = k.cfs;
-  utilEstEnqueued[cpu]! -= Math.min(utilEstEnqueued[cpu]!, utilEst(k, task));
+  const { utilEstEnqueued } = cfs;
+  utilEstEnqueued[cpu]! -= Math.min(utilEstEnqueued[cpu]!, utilEst(task));
 }
 
 /** Last act of a dequeue: remembers the utilisation of a task that goes to sleep. */
-export function utilEstUpdate(k: Kernel, cpu: number, task: number): void {
+export function utilEstUpdate(cpu: number, task: number): void {
   if (!k.features.UTIL_EST) return;
-  const { se } = k;
-  const e = k.entityOf(task);
+  const e = task;
   if (se.utilEstUnchanged[e] !== 0) return;
   const previous = se.utilEstEnqueued[e]!;
-  const util = taskUtil(k, task);
+  const util = taskUtil(task);
   const ewma = se.utilEstEwma[e]!;
   if (k.features.UTIL_EST_FASTUP && ewma < util) {
-    store(k, e, util, util);
+    store(e, util, util);
     return;
   }
   const diff = util - ewma;
   if (Math.abs(diff) < UTIL_EST_MARGIN) {
     if (Math.abs(previous - util) < UTIL_EST_MARGIN) return;
-    store(k, e, util, ewma);
+    store(e, util, ewma);
     return;
   }
-  if (util > k.rq.cpuCapacityOrig[cpu]!) return;
-  store(k, e, util, Math.floor((4 * ewma + diff) / 4));
+  if (util > rq.cpuCapacityOrig[cpu]!) return;
+  store(e, util, Math.floor((4 * ewma + diff) / 4));
 }
 
-function store(k: Kernel, e: number, enqueued: number, ewma: number): void {
-  k.se.utilEstEnqueued[e] = enqueued;
-  k.se.utilEstEwma[e] = ewma;
-  k.se.utilEstUnchanged[e] = 1;
+function store(e: number, enqueued: number, ewma: number): void {
+  se.utilEstEnqueued[e] = enqueued;
+  se.utilEstEwma[e] = ewma;
+  se.utilEstUnchanged[e] = 1;
 }

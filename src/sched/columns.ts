@@ -1,0 +1,66 @@
+/**
+ * Columns: the state of the simulated kernel is typed arrays by CPU, task, entity and so on, made once when the module is
+ * loaded and never replaced.
+ *
+ * That is deliberate. An array that is a constant of the program costs three machine instructions to read; one that has
+ * to be found through an object costs ten, and the scheduler does little else than read and write them: the difference is
+ * a factor of two in speed (docs/architecture.md). The price is that a thread simulates one machine at a time.
+ * Untouched memory is not really there: an operating system hands it out on first use.
+ */
+
+export class ColumnSet {
+  readonly #rows: number;
+  readonly #columns: { readonly array: Float64Array | Int32Array | Uint8Array; readonly fill: number }[] = [];
+  /** Rows that may have been written since they were last reset. */
+  #used = 0;
+
+  constructor(rows: number) {
+    this.#rows = rows;
+  }
+
+  f64(fill = 0, width = 1): Float64Array {
+    return this.#add(new Float64Array(this.#rows * width), fill);
+  }
+
+  i32(fill = 0, width = 1): Int32Array {
+    return this.#add(new Int32Array(this.#rows * width), fill);
+  }
+
+  u8(fill = 0): Uint8Array {
+    return this.#add(new Uint8Array(this.#rows), fill);
+  }
+
+  /** Puts back what an earlier simulation left, and makes rows up to `rows` ready for use. */
+  reset(rows: number): void {
+    this.clear(0, Math.max(rows, this.#used));
+    this.#used = rows;
+  }
+
+  /** Rows up to `rows` are about to be used too; they are as new. */
+  use(rows: number): void {
+    if (rows <= this.#used) return;
+    for (const { array, fill } of this.#columns) {
+      const width = array.length / this.#rows;
+      if (fill !== 0) array.fill(fill, this.#used * width, rows * width);
+    }
+    this.#used = rows;
+  }
+
+  /** Puts `count` rows from `first` back to their fill. */
+  clear(first: number, count: number): void {
+    for (const { array, fill } of this.#columns) {
+      const width = array.length / this.#rows;
+      array.fill(fill, first * width, (first + count) * width);
+    }
+  }
+
+  #add<T extends Float64Array | Int32Array | Uint8Array>(array: T, fill: number): T {
+    this.#columns.push({ array, fill });
+    return array;
+  }
+}
+
+/** Capacities. A machine has at most MAX_CPUS; groups and CPUs together at most MAX_CFS_RQS runqueues. */
+export const MAX_CPUS = 8192;
+export const MAX_TASKS = 1 << 17;
+export const MAX_CFS_RQS = 1 << 17;
