@@ -19,15 +19,15 @@ export class ColumnSet {
   }
 
   f64(fill = 0, width = 1): Float64Array {
-    return this.#add(new Float64Array(this.#rows * width), fill);
+    return this.#add(new Float64Array(...place(this.#rows * width, 8)), fill);
   }
 
   i32(fill = 0, width = 1): Int32Array {
-    return this.#add(new Int32Array(this.#rows * width), fill);
+    return this.#add(new Int32Array(...place(this.#rows * width, 4)), fill);
   }
 
   u8(fill = 0): Uint8Array {
-    return this.#add(new Uint8Array(this.#rows), fill);
+    return this.#add(new Uint8Array(...place(this.#rows, 1)), fill);
   }
 
   /** Puts back what an earlier simulation left, and makes rows up to `rows` ready for use. */
@@ -59,6 +59,21 @@ export class ColumnSet {
     return array;
   }
 }
+
+let nrColumns = 0;
+
+/**
+ * Where a column lies. Large buffers begin at page boundaries, so the first rows of all columns would fall into the same
+ * few sets of the processor's cache and drive each other out: columns begin at different lines of their page.
+ */
+function place(length: number, bytes: number): [buffer: ArrayBuffer, offset: number, length: number] {
+  const offset = (nrColumns++ * STAGGER) % PAGE;
+  return [new ArrayBuffer(length * bytes + PAGE), offset, length];
+}
+
+const PAGE = 4096;
+/** An odd number of cache lines, far from a simple fraction of the page. */
+const STAGGER = 39 * 64;
 
 /** Capacities. A machine has at most MAX_CPUS; groups and CPUs together at most MAX_CFS_RQS runqueues. */
 export const MAX_CPUS = 8192;

@@ -1,0 +1,135 @@
+import { AffinityClasses } from "./affinity-classes.js";
+import { ConfirmedViolations } from "./confirmed-violations.js";
+import { CpuIdleness, IdleEpisodes } from "./idle-episodes.js";
+import { NR_DISTANCES, WastedCpus } from "./wasted-cpus.js";
+export class WastedTime {
+    runningNs = 0;
+    balancingNs = 0;
+    idleNs = 0;
+    affinity;
+    episodes;
+    violations;
+    #wasted;
+    #counted;
+    /** By CPU. */
+    #hasTask;
+    #balances;
+    #own;
+    #nrRunning = 0;
+    #nrBalancing = 0;
+    #nrIdle = 0;
+    #nowNs;
+    /** All CPUs that are `counted` are idle at first; the others (offline, isolated) have no part in anything. */
+    constructor(topology, counted, startNs, listNs) {
+        const { nrCpus } = topology;
+        this.#counted = counted;
+        this.#nowNs = startNs;
+        this.affinity = new AffinityClasses(counted);
+        this.episodes = new IdleEpisodes(this.affinity, startNs);
+        this.violations = new ConfirmedViolations(this.affinity, startNs, listNs);
+        this.#wasted = new WastedCpus(topology, this.affinity);
+        this.#hasTask = new Uint8Array(nrCpus);
+        this.#balances = new Uint8Array(nrCpus);
+        this.#own = new Int32Array(nrCpus);
+        for (let cpu = 0; cpu < nrCpus; cpu++) {
+            if (counted[cpu] === 0)
+                continue;
+            this.#nrIdle++;
+            this.violations.setRunsNothing(cpu, true);
+            this.#setIdle(cpu, true);
+        }
+    }
+    /** Integral of V[distance]: wasted with CPUs at most so far away. */
+    wastedNs(distance) {
+        return this.#wasted.sumWithin(distance);
+    }
+    /** V at this moment. */
+    get wastedCpus() {
+        return this.#wasted.within(NR_DISTANCES - 1);
+    }
+    /** What was told last holds until `nowNs`. */
+    advance(nowNs) {
+        const passed = nowNs - this.#nowNs;
+        if (passed <= 0)
+            return;
+        this.episodes.settle(this.#nowNs);
+        this.violations.settle(this.#nowNs);
+        this.#wasted.accumulate(passed);
+        this.runningNs += this.#nrRunning * passed;
+        this.balancingNs += this.#nrBalancing * passed;
+        this.idleNs += this.#nrIdle * passed;
+        this.#nowNs = nowNs;
+    }
+    /** Forgets everything measured so far, but not what is going on. */
+    restart() {
+        this.episodes.settle(this.#nowNs);
+        this.#wasted.clearSums();
+        this.runningNs = 0;
+        this.balancingNs = 0;
+        this.idleNs = 0;
+        this.episodes.restart(this.#nowNs);
+        this.violations.restart(this.#nowNs);
+    }
+    end() {
+        this.episodes.end(this.#nowNs);
+    }
+    /** Whether a task is current on the CPU, and whether it executes a balance pass. */
+    setCpu(cpu, hasTask, balances) {
+        if (this.#counted[cpu] !== 1)
+            return;
+        const hadTask = this.#hasTask[cpu] === 1;
+        const balanced = this.#balances[cpu] === 1;
+        if (hadTask === hasTask && balanced === balances)
+            return;
+        this.#count(hadTask, balanced, -1);
+        this.#count(hasTask, balances, 1);
+        this.#hasTask[cpu] = hasTask ? 1 : 0;
+        this.#balances[cpu] = balances ? 1 : 0;
+        if (hadTask !== hasTask)
+            this.violations.setRunsNothing(cpu, !hasTask);
+        const wasIdle = !hadTask && !balanced;
+        const isIdle = !hasTask && !balances;
+        if (wasIdle !== isIdle)
+            this.#setIdle(cpu, isIdle);
+    }
+    /** A task bound to `set` begins to wait on the CPU. */
+    beginWait(cpu, set) {
+        this.#changeWaiters(cpu, set, 1);
+    }
+    endWait(task, cpu, set, sinceNs) {
+        this.#changeWaiters(cpu, set, -1);
+        this.violations.waited(task, cpu, set, sinceNs, this.#nowNs);
+    }
+    #changeWaiters(cpu, set, by) {
+        if (this.affinity.isOnly(set, cpu)) {
+            this.#own[cpu] += by;
+            if (this.#hasTask[cpu] === 0 && this.#balances[cpu] === 0)
+                this.#setEpisode(cpu, true);
+        }
+        else {
+            if (!this.affinity.isRefined(set))
+                this.episodes.recell(() => this.#wasted.refine(set));
+            this.episodes.changeWaiting(set, by);
+        }
+        if (by === 1)
+            this.#wasted.addWaiter(cpu, set);
+        else
+            this.#wasted.removeWaiter(cpu, set);
+    }
+    #setIdle(cpu, idle) {
+        this.#wasted.setIdle(cpu, idle);
+        this.#setEpisode(cpu, idle);
+    }
+    #setEpisode(cpu, idle) {
+        const { BUSY, IDLE, IDLE_OWN } = CpuIdleness;
+        this.episodes.setCpu(cpu, !idle || this.#counted[cpu] === 0 ? BUSY : this.#own[cpu] > 0 ? IDLE_OWN : IDLE);
+    }
+    #count(hasTask, balances, by) {
+        if (balances)
+            this.#nrBalancing += by;
+        else if (hasTask)
+            this.#nrRunning += by;
+        else
+            this.#nrIdle += by;
+    }
+}

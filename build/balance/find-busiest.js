@@ -1,0 +1,190 @@
+/**
+ * Is there anything to do, how much, and from which CPU. @spec 06 §7-9
+ */
+import * as avg from "../sched/averages.js";
+import * as cfs from "../sched/cfs-rq.js";
+import { SD } from "../sched/domains.js";
+import { k } from "../sched/kernel.js";
+import * as rq from "../sched/rq.js";
+import { adjustNumaImbalance, asymPrefer, capacityGreater, capacityReduced, GroupType, Idle, Migrate, } from "./env.js";
+import { fbqClassifyRq } from "./group-stats.js";
+/** Group to pull from, or -1 for "balanced"; the imbalance is in `env`. @spec 06 §7 */
+export function findBusiestGroup(env, sds) {
+    sds.update(env);
+    env.imbalance = 0;
+    const { group } = sds.busiest;
+    if (group < 0 || !isImbalanced(env, sds))
+        return -1;
+    calculateImbalance(env, sds);
+    return env.imbalance === 0 ? -1 : group;
+}
+function isImbalanced(env, sds) {
+    const { local, busiest } = sds;
+    if (busiest.type === GroupType.MISFIT_TASK)
+        return true;
+    if (k.energyAware && !k.overutilized)
+        return false;
+    if (busiest.type === GroupType.ASYM_PACKING || busiest.type === GroupType.IMBALANCED)
+        return true;
+    if (local.type > busiest.type)
+        return false;
+    if (local.type === GroupType.OVERLOADED) {
+        if (local.avgLoad >= busiest.avgLoad)
+            return false;
+        sds.avgLoad = Math.floor((sds.totalLoad * 1024) / sds.totalCapacity);
+        if (local.avgLoad >= sds.avgLoad)
+            return false;
+        if (100 * busiest.avgLoad <= k.sd.imbalancePct[env.sd] * local.avgLoad)
+            return false;
+    }
+    if (sds.preferSibling && local.type === GroupType.HAS_SPARE && busiest.sumNrRunning > local.sumNrRunning + 1) {
+        return true;
+    }
+    if (busiest.type !== GroupType.OVERLOADED) {
+        if (env.idle === Idle.NOT_IDLE)
+            return false;
+        if (busiest.weight > 1 && local.idleCpus <= busiest.idleCpus + 1)
+            return false;
+        if (busiest.sumHNrRunning === 1)
+            return false;
+    }
+    return true;
+}
+/** @spec 06 §8 */
+function calculateImbalance(env, sds) {
+    const { local, busiest } = sds;
+    const flags = k.sd.flags[env.sd];
+    const set = (type, imbalance) => {
+        env.migrationType = type;
+        env.imbalance = imbalance;
+    };
+    if (busiest.type === GroupType.MISFIT_TASK) {
+        if ((flags & SD.ASYM_CPUCAPACITY) !== 0)
+            set(Migrate.MISFIT, 1);
+        else
+            set(Migrate.LOAD, busiest.misfitTaskLoad);
+        return;
+    }
+    if (busiest.type === GroupType.ASYM_PACKING) {
+        set(Migrate.TASK, busiest.sumHNrRunning);
+        return;
+    }
+    if (busiest.type === GroupType.IMBALANCED) {
+        set(Migrate.TASK, 1);
+        return;
+    }
+    if (local.type === GroupType.HAS_SPARE) {
+        if (busiest.type > GroupType.FULLY_BUSY && (flags & SD.SHARE_PKG_RESOURCES) === 0) {
+            set(Migrate.UTIL, Math.max(local.capacity, local.util) - local.util);
+            if (env.imbalance === 0 && env.idle !== Idle.NOT_IDLE)
+                set(Migrate.TASK, 1);
+            return;
+        }
+        spreadTasks(env, sds, flags);
+        return;
+    }
+    equaliseLoad(env, sds);
+}
+/** Even out the number of running tasks, or of idle CPUs. @spec 06 §8.1 */
+function spreadTasks(env, sds, flags) {
+    const { local, busiest } = sds;
+    env.migrationType = Migrate.TASK;
+    let x;
+    if (busiest.weight === 1 || sds.preferSibling) {
+        x = Math.max(0, busiest.sumNrRunning - local.sumNrRunning);
+    }
+    else {
+        // The kernel subtracts unsigned 32-bit numbers here: a negative difference is a huge one.
+        x = local.idleCpus - busiest.idleCpus;
+        if (x < 0)
+            x += 2 ** 32;
+    }
+    if ((flags & SD.NUMA) !== 0)
+        x = adjustNumaImbalance(x, local.sumNrRunning + 1, k.sd.imbNumaNr[env.sd]);
+    env.imbalance = Math.floor(x / 2);
+}
+/** Bring both groups towards the domain's average. @spec 06 §8.2 */
+function equaliseLoad(env, sds) {
+    const { local, busiest } = sds;
+    if (local.type < GroupType.OVERLOADED) {
+        local.avgLoad = Math.floor((local.load * 1024) / local.capacity);
+        if (local.avgLoad >= busiest.avgLoad) {
+            env.imbalance = 0;
+            return;
+        }
+        sds.avgLoad = Math.floor((sds.totalLoad * 1024) / sds.totalCapacity);
+        if (local.avgLoad >= sds.avgLoad) {
+            env.imbalance = 0;
+            return;
+        }
+    }
+    env.migrationType = Migrate.LOAD;
+    // Unsigned: a busiest group below the average gives a huge first product, and the second one is chosen.
+    const out = busiest.avgLoad - sds.avgLoad;
+    const give = out < 0 ? Number.MAX_SAFE_INTEGER : out * busiest.capacity;
+    const take = (sds.avgLoad - local.avgLoad) * local.capacity;
+    env.imbalance = Math.floor(Math.min(give, take) / 1024);
+}
+/** CPU of the group to pull from, or -1. @spec 06 §9 */
+export function findBusiestQueue(env, group) {
+    const { sd } = k;
+    const flags = sd.flags[env.sd];
+    const asymCapacity = (flags & SD.ASYM_CPUCAPACITY) !== 0;
+    const asymPacking = (flags & SD.ASYM_PACKING) !== 0;
+    let busiest = -1;
+    let bestLoad = 0;
+    let bestCapacity = 1;
+    let best = 0;
+    const base = sd.groupBase[group];
+    const weight = sd.groupWeight[group];
+    for (let i = 0; i < weight; i++) {
+        const cpu = sd.lists[base + i];
+        if (!env.has(cpu))
+            continue;
+        if (fbqClassifyRq(cpu) > env.fbqType)
+            continue;
+        const hNr = cfs.hNrRunning[cpu];
+        if (hNr === 0)
+            continue;
+        const capacity = rq.cpuCapacity[cpu];
+        if (asymCapacity && hNr === 1 && !capacityGreater(rq.cpuCapacity[env.dstCpu], capacity))
+            continue;
+        if (asymPacking && hNr === 1 && asymPrefer(cpu, env.dstCpu))
+            continue;
+        switch (env.migrationType) {
+            case Migrate.LOAD: {
+                const load = avg.loadAvg[cpu];
+                if (hNr === 1 && load > env.imbalance && !capacityReduced(cpu, env.sd))
+                    break;
+                if (load * bestCapacity > bestLoad * capacity) {
+                    bestLoad = load;
+                    bestCapacity = capacity;
+                    busiest = cpu;
+                }
+                break;
+            }
+            case Migrate.UTIL: {
+                if (hNr <= 1)
+                    break;
+                const util = Math.min(Math.max(avg.utilAvg[cpu], cfs.utilEstEnqueued[cpu]), rq.cpuCapacityOrig[cpu]);
+                if (util > best) {
+                    best = util;
+                    busiest = cpu;
+                }
+                break;
+            }
+            case Migrate.TASK:
+                if (hNr > best) {
+                    best = hNr;
+                    busiest = cpu;
+                }
+                break;
+            default:
+                if (rq.misfitTaskLoad[cpu] > best) {
+                    best = rq.misfitTaskLoad[cpu];
+                    busiest = cpu;
+                }
+        }
+    }
+    return busiest;
+}

@@ -1,0 +1,298 @@
+/**
+ * The slow path of placement, for new and exec'ing tasks: down the domains, always into the idlest group. @spec 05 §5
+ */
+import * as avg from "../sched/averages.js";
+import { AVG_SE } from "../sched/averages.js";
+import * as cfs from "../sched/cfs-rq.js";
+import { SD } from "../sched/domains.js";
+import { Wake } from "../sched/hooks.js";
+import { k } from "../sched/kernel.js";
+import { cpuUtilCfs, syncEntityLoadAvg, taskHLoad, taskUtil, utilEst } from "../sched/load-avg.js";
+import { allowed, idleCpu, schedIdleCpu } from "../sched/predicates.js";
+import { record, recordTask } from "../sched/record.js";
+import * as rq from "../sched/rq.js";
+import * as tasks from "../sched/tasks.js";
+import { OnRq } from "../sched/tasks.js";
+import { Ev } from "../trace/events.js";
+import { adjustNumaImbalance, GroupType } from "./env.js";
+import { GroupStats, groupClassify } from "./group-stats.js";
+import { taskFitsCpu } from "./misfit.js";
+export class IdlestSearch {
+    #local = new GroupStats();
+    #idlest = new GroupStats();
+    #scratch = new GroupStats();
+    /** @spec 05 §5 */
+    findIdlestCpu(sd, task, cpu, prev, sdFlag) {
+        const { sd: d } = k;
+        let chosen = cpu;
+        if (!spanAllows(sd, task))
+            return prev;
+        if ((sdFlag & Wake.FORK) === 0)
+            syncEntityLoadAvg(task);
+        while (sd >= 0) {
+            if ((d.flags[sd] & domainFlag(sdFlag)) === 0) {
+                sd = d.child[sd];
+                continue;
+            }
+            const group = this.#findIdlestGroup(sd, task, cpu);
+            if (group < 0) {
+                sd = d.child[sd];
+                continue;
+            }
+            chosen = findIdlestGroupCpu(group, task, cpu);
+            if (chosen === cpu) {
+                sd = d.child[sd];
+                continue;
+            }
+            cpu = chosen;
+            const weight = d.spanWeight[sd];
+            sd = -1;
+            for (let s = d.lowest[cpu]; s >= 0 && weight > d.spanWeight[s]; s = d.parent[s]) {
+                if ((d.flags[s] & domainFlag(sdFlag)) !== 0)
+                    sd = s;
+            }
+        }
+        return chosen;
+    }
+    /** -1: stay in the local group. @spec 05 §5.2 */
+    #findIdlestGroup(sd, task, cpu) {
+        if (k.tracing)
+            recordTask(Ev.IDLEST, k.thisCpu, task, k.sd.level[sd], cpu);
+        const group = this.#choose(sd, task, cpu);
+        if (k.recorder.on[Ev.IDLEST_RET]) {
+            const mask = group < 0 ? 0 : k.sd.groupMask[group];
+            const lo = group < 0 ? 0 : k.sd.masks[mask];
+            const hi = group < 0 || k.sd.maskWords < 2 ? 0 : k.sd.masks[mask + 1];
+            if (k.tracing)
+                record(Ev.IDLEST_RET, k.thisCpu, group + 1, lo, hi);
+        }
+        return group;
+    }
+    #choose(sd, task, cpu) {
+        const { sd: d } = k;
+        const local = this.#local;
+        const idlest = this.#idlest;
+        const sgs = this.#scratch;
+        let hasLocal = false;
+        idlest.reset();
+        idlest.type = GroupType.OVERLOADED;
+        idlest.avgLoad = 0xffffffff;
+        const base = d.ringBase[sd];
+        const length = d.ringLength[sd];
+        for (let i = 0; i < length; i++) {
+            const group = d.lists[base + ((d.ringStart[sd] + i) % length)];
+            if (!groupAllows(group, task))
+                continue;
+            const isLocal = d.groupHas(group, cpu);
+            const s = isLocal ? local : sgs;
+            this.#gather(sd, group, task, s);
+            if (isLocal)
+                hasLocal = true;
+            else if (isIdler(s, idlest))
+                idlest.copy(s);
+        }
+        if (idlest.group < 0)
+            return -1;
+        if (!hasLocal)
+            return idlest.group;
+        if (local.type < idlest.type)
+            return -1;
+        if (local.type > idlest.type)
+            return idlest.group;
+        return this.#betterThanLocal(sd, task, cpu) ? idlest.group : -1;
+    }
+    /** Both groups are of one type. */
+    #betterThanLocal(sd, task, cpu) {
+        const { sd: d } = k;
+        const local = this.#local;
+        const idlest = this.#idlest;
+        const numa = (d.flags[sd] & SD.NUMA) !== 0;
+        const pct = d.imbalancePct[sd];
+        switch (local.type) {
+            case GroupType.OVERLOADED:
+            case GroupType.FULLY_BUSY: {
+                const margin = Math.floor((1024 * (pct - 100)) / 100);
+                if (numa && idlest.avgLoad + margin >= local.avgLoad)
+                    return false;
+                if (idlest.avgLoad >= local.avgLoad + margin)
+                    return false;
+                return 100 * local.avgLoad > pct * idlest.avgLoad;
+            }
+            case GroupType.MISFIT_TASK: {
+                const max = (s) => d.sgcMax[d.groupSgc[s.group]];
+                return max(local) < max(idlest);
+            }
+            case GroupType.HAS_SPARE: {
+                if (numa) {
+                    const preferred = tasks.numaPreferred[task];
+                    if (k.topology.node[cpu] === preferred)
+                        return false;
+                    if (preferred >= 0 && k.topology.node[d.groupFirst[idlest.group]] === preferred)
+                        return true;
+                    const limit = Math.min(allowedWeight(local.group, task), d.imbNumaNr[sd]);
+                    const difference = Math.abs(local.idleCpus - idlest.idleCpus);
+                    if (adjustNumaImbalance(difference, local.sumNrRunning + 1, limit) === 0)
+                        return false;
+                }
+                return local.idleCpus < idlest.idleCpus;
+            }
+            default:
+                return false;
+        }
+    }
+    /** Statistics without the task itself. @spec 05 §5.1 */
+    #gather(sd, group, task, s) {
+        const { sd: d } = k;
+        s.reset();
+        s.group = group;
+        if (k.asymCpucapacity && (d.flags[sd] & SD.ASYM_CPUCAPACITY) !== 0)
+            s.misfitTaskLoad = 1;
+        const base = d.groupBase[group];
+        const weight = d.groupWeight[group];
+        for (let i = 0; i < weight; i++) {
+            const cpu = d.lists[base + i];
+            if (!allowed(task, cpu))
+                continue;
+            const own = isAccountedOn(task, cpu);
+            const queued = own && tasks.onRq[task] === OnRq.QUEUED ? 1 : 0;
+            s.load += own ? Math.max(0, avg.loadAvg[cpu] - taskHLoad(task)) : avg.loadAvg[cpu];
+            s.util += own ? cpuUtilWithout(cpu, task) : cpuUtilCfs(cpu);
+            const runnable = avg.runnableAvg[cpu];
+            s.runnable += own ? Math.max(0, runnable - avg.runnableAvg[AVG_SE + task]) : runnable;
+            s.sumHNrRunning += cfs.hNrRunning[cpu] - queued;
+            const nr = rq.nrRunning[cpu] - queued;
+            s.sumNrRunning += nr;
+            if (nr === 0 && idleCpuWithout(cpu, task))
+                s.idleCpus += 1;
+            if (s.misfitTaskLoad !== 0 && taskFitsCpu(task, cpu))
+                s.misfitTaskLoad = 0;
+        }
+        s.capacity = d.sgcCapacity[d.groupSgc[group]];
+        s.weight = weight;
+        s.type = groupClassify(d.imbalancePct[sd], s, d.sgcImbalance[d.groupSgc[group]] !== 0);
+        if (s.type === GroupType.FULLY_BUSY || s.type === GroupType.OVERLOADED) {
+            s.avgLoad = Math.floor((s.load * 1024) / s.capacity);
+        }
+    }
+}
+/** The topology flag a wake flag stands for: they have the same numbers. @spec 05 §1 */
+function domainFlag(flag) {
+    return flag & (SD.BALANCE_EXEC | SD.BALANCE_FORK | SD.BALANCE_WAKE);
+}
+/** Does the candidate replace the idlest so far? @spec 05 §5.2 */
+function isIdler(s, idlest) {
+    if (s.type !== idlest.type)
+        return s.type < idlest.type;
+    switch (s.type) {
+        case GroupType.OVERLOADED:
+        case GroupType.FULLY_BUSY:
+            return s.avgLoad < idlest.avgLoad;
+        case GroupType.MISFIT_TASK:
+            return k.sd.sgcMax[k.sd.groupSgc[s.group]] > k.sd.sgcMax[k.sd.groupSgc[idlest.group]];
+        case GroupType.HAS_SPARE:
+            if (s.idleCpus !== idlest.idleCpus)
+                return s.idleCpus > idlest.idleCpus;
+            return s.util < idlest.util;
+        default:
+            return false;
+    }
+}
+/** The task's load is part of this CPU's. */
+function isAccountedOn(task, cpu) {
+    return tasks.cpu[task] === cpu && avg.lastUpdate(AVG_SE + task) !== 0;
+}
+function idleCpuWithout(cpu, task) {
+    const curr = rq.curr[cpu];
+    return (curr === cpu || curr === task) && rq.ttwuPending[cpu] === 0;
+}
+/** Utilisation of the CPU as if the task were nowhere. @spec 05 §8.1 */
+export function cpuUtilWithout(cpu, task) {
+    return cpuUtilNext(cpu, task, -1);
+}
+/** Utilisation of the CPU if the task were on `dst` (-1: nowhere). @spec 05 §8.1 */
+export function cpuUtilNext(cpu, task, dst) {
+    let util = avg.utilAvg[cpu];
+    const on = tasks.cpu[task] === cpu;
+    if (on && dst !== cpu)
+        util = Math.max(0, util - taskUtil(task));
+    else if (!on && dst === cpu)
+        util += taskUtil(task);
+    if (k.features.UTIL_EST) {
+        let est = cfs.utilEstEnqueued[cpu];
+        if (dst === cpu)
+            est += utilEst(task);
+        else if (tasks.onRq[task] !== 0 || rq.curr[k.thisCpu] === task)
+            est = Math.max(0, est - utilEst(task));
+        util = Math.max(util, est);
+    }
+    return Math.min(util, rq.cpuCapacityOrig[cpu]);
+}
+function spanAllows(sd, task) {
+    const { sd: d, affinity } = k;
+    const allowed = tasks.allowed[task] * affinity.words;
+    for (let i = 0; i < affinity.words; i++) {
+        if ((d.masks[d.spanMask[sd] + i] & affinity.bits[allowed + i]) !== 0)
+            return true;
+    }
+    return false;
+}
+function groupAllows(group, task) {
+    if (tasks.allowed[task] === 0)
+        return true;
+    const { sd: d, affinity } = k;
+    const allowed = tasks.allowed[task] * affinity.words;
+    for (let i = 0; i < affinity.words; i++) {
+        if ((d.masks[d.groupMask[group] + i] & affinity.bits[allowed + i]) !== 0)
+            return true;
+    }
+    return false;
+}
+function allowedWeight(group, task) {
+    const { sd: d } = k;
+    let n = 0;
+    for (let i = 0; i < d.groupWeight[group]; i++)
+        if (allowed(task, d.lists[d.groupBase[group] + i]))
+            n++;
+    return n;
+}
+/** The idlest CPU of a group. @spec 05 §5.3 */
+function findIdlestGroupCpu(group, task, cpu) {
+    const { sd: d } = k;
+    const base = d.groupBase[group];
+    const weight = d.groupWeight[group];
+    if (weight === 1)
+        return d.lists[base];
+    let leastLoaded = cpu;
+    let minLoad = Number.POSITIVE_INFINITY;
+    let shallowest = -1;
+    let minExit = 0xffffffff;
+    let latestIdle = 0;
+    for (let i = 0; i < weight; i++) {
+        const c = d.lists[base + i];
+        if (!allowed(task, c))
+            continue;
+        if (schedIdleCpu(c))
+            return c;
+        if (idleCpu(c)) {
+            const state = rq.idleState[c];
+            const exit = state < 0 ? -1 : k.costs.idleStates[state].exitNs;
+            if (exit >= 0 && exit < minExit) {
+                minExit = exit;
+                latestIdle = rq.idleStamp[c];
+                shallowest = c;
+            }
+            else if ((exit < 0 || exit === minExit) && rq.idleStamp[c] > latestIdle) {
+                latestIdle = rq.idleStamp[c];
+                shallowest = c;
+            }
+        }
+        else if (shallowest < 0) {
+            const load = avg.loadAvg[c];
+            if (load < minLoad) {
+                minLoad = load;
+                leastLoaded = c;
+            }
+        }
+    }
+    return shallowest >= 0 ? shallowest : leastLoaded;
+}

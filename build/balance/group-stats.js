@@ -1,0 +1,351 @@
+/**
+ * Statistics of groups and of a whole domain, and which group is the busiest. @spec 06 §5-6
+ */
+import * as avg from "../sched/averages.js";
+import { AVG_DL, AVG_RT } from "../sched/averages.js";
+import * as cfs from "../sched/cfs-rq.js";
+import { SD } from "../sched/domains.js";
+import { k, msecsToJiffies } from "../sched/kernel.js";
+import { cpuOverutilized, idleCpu } from "../sched/predicates.js";
+import * as rq from "../sched/rq.js";
+import { asymPrefer, capacityGreater, capacityReduced, Fbq, GroupType, Idle } from "./env.js";
+/** What a pass knows of one group. */
+export class GroupStats {
+    group = -1;
+    load = 0;
+    util = 0;
+    runnable = 0;
+    capacity = 0;
+    weight = 0;
+    sumNrRunning = 0;
+    sumHNrRunning = 0;
+    idleCpus = 0;
+    type = GroupType.HAS_SPARE;
+    avgLoad = 0;
+    misfitTaskLoad = 0;
+    asymPacking = false;
+    numaRunning = 0;
+    preferredRunning = 0;
+    /** The incumbent before any candidate: nobody. */
+    reset() {
+        this.group = -1;
+        this.load = 0;
+        this.util = 0;
+        this.runnable = 0;
+        this.capacity = 0;
+        this.weight = 0;
+        this.sumNrRunning = 0;
+        this.sumHNrRunning = 0;
+        this.idleCpus = 0;
+        this.type = GroupType.HAS_SPARE;
+        this.avgLoad = 0;
+        this.misfitTaskLoad = 0;
+        this.asymPacking = false;
+        this.numaRunning = 0;
+        this.preferredRunning = 0;
+    }
+    copy(from) {
+        this.group = from.group;
+        this.load = from.load;
+        this.util = from.util;
+        this.runnable = from.runnable;
+        this.capacity = from.capacity;
+        this.weight = from.weight;
+        this.sumNrRunning = from.sumNrRunning;
+        this.sumHNrRunning = from.sumHNrRunning;
+        this.idleCpus = from.idleCpus;
+        this.type = from.type;
+        this.avgLoad = from.avgLoad;
+        this.misfitTaskLoad = from.misfitTaskLoad;
+        this.asymPacking = from.asymPacking;
+        this.numaRunning = from.numaRunning;
+        this.preferredRunning = from.preferredRunning;
+    }
+}
+/** What a pass knows of the domain. */
+export class DomainStats {
+    local = new GroupStats();
+    busiest = new GroupStats();
+    #scratch = new GroupStats();
+    totalLoad = 0;
+    totalCapacity = 0;
+    avgLoad = 0;
+    preferSibling = false;
+    /** Some runqueue has two tasks; some CPU is short of capacity. */
+    overload = false;
+    overutilized = false;
+    /** Gathers everything about the domain of the pass. @spec 06 §5.4 */
+    update(env) {
+        const { sd } = k;
+        const domain = env.sd;
+        const { local, busiest } = this;
+        this.totalLoad = 0;
+        this.totalCapacity = 0;
+        this.avgLoad = 0;
+        this.overload = false;
+        this.overutilized = false;
+        busiest.reset();
+        busiest.idleCpus = 0xffffffff;
+        const child = sd.child[domain];
+        this.preferSibling = child >= 0 && (sd.flags[child] & SD.PREFER_SIBLING) !== 0;
+        env.dstCoreIdle = !k.smtPresent || coreIdleBut(env.dstCpu);
+        const base = sd.ringBase[domain];
+        const length = sd.ringLength[domain];
+        const start = sd.ringStart[domain];
+        const localGroup = sd.lists[base + start];
+        updateLocalCapacity(env, localGroup);
+        this.#gather(env, localGroup, local, true);
+        this.totalLoad = local.load;
+        this.totalCapacity = local.capacity;
+        let sumUtil = local.util;
+        const sgs = this.#scratch;
+        for (let i = 1; i < length; i++) {
+            let at = start + i;
+            if (at >= length)
+                at -= length;
+            this.#gather(env, sd.lists[base + at], sgs, false);
+            if (this.#picksBusiest(env, sgs))
+                busiest.copy(sgs);
+            this.totalLoad += sgs.load;
+            this.totalCapacity += sgs.capacity;
+            sumUtil += sgs.util;
+        }
+        if ((sd.flags[domain] & SD.NUMA) !== 0)
+            env.fbqType = fbqClassifyGroup(busiest);
+        if (sd.parent[domain] < 0) {
+            k.overload = this.overload;
+            if (k.energyAware)
+                k.overutilized = this.overutilized;
+        }
+        else if (k.energyAware && this.overutilized) {
+            k.overutilized = true;
+        }
+        updateIdleCpuScan(env, sumUtil);
+    }
+    /** Statistics of one group. @spec 06 §5.3 */
+    #gather(env, group, s, isLocal) {
+        const { sd } = k;
+        const { loadAvg, utilAvg, runnableAvg } = avg;
+        const domain = env.sd;
+        const asymCapacity = (sd.flags[domain] & SD.ASYM_CPUCAPACITY) !== 0;
+        const reducedCounts = !isLocal && !asymCapacity && env.idle !== Idle.NOT_IDLE;
+        s.reset();
+        s.group = group;
+        const base = sd.groupBase[group];
+        const weight = sd.groupWeight[group];
+        for (let i = 0; i < weight; i++) {
+            const cpu = sd.lists[base + i];
+            if (env.restricted && !env.has(cpu))
+                continue;
+            const nr = rq.nrRunning[cpu];
+            const hNr = cfs.hNrRunning[cpu];
+            const load = loadAvg[cpu];
+            let util = utilAvg[cpu];
+            if (cfs.utilEstEnqueued[cpu] > util)
+                util = cfs.utilEstEnqueued[cpu];
+            if (util > rq.cpuCapacityOrig[cpu])
+                util = rq.cpuCapacityOrig[cpu];
+            s.load += load;
+            s.util += util;
+            s.runnable += runnableAvg[cpu];
+            s.sumHNrRunning += hNr;
+            s.sumNrRunning += nr;
+            s.numaRunning += rq.numaRunning[cpu];
+            s.preferredRunning += rq.preferredRunning[cpu];
+            if (nr > 1)
+                this.overload = true;
+            if (k.energyAware && cpuOverutilized(cpu))
+                this.overutilized = true;
+            if (nr === 0) {
+                if (idleCpu(cpu)) {
+                    s.idleCpus += 1;
+                    continue;
+                }
+            }
+            if (isLocal)
+                continue;
+            if (asymCapacity) {
+                if (rq.misfitTaskLoad[cpu] > s.misfitTaskLoad) {
+                    s.misfitTaskLoad = rq.misfitTaskLoad[cpu];
+                    this.overload = true;
+                }
+            }
+            else if (reducedCounts && hNr === 1 && capacityReduced(cpu, domain) && load > s.misfitTaskLoad) {
+                s.misfitTaskLoad = load;
+            }
+        }
+        s.capacity = sd.sgcCapacity[sd.groupSgc[group]];
+        s.weight = weight;
+        if (!isLocal &&
+            (sd.flags[domain] & SD.ASYM_PACKING) !== 0 &&
+            env.idle !== Idle.NOT_IDLE &&
+            s.sumHNrRunning > 0 &&
+            schedAsym(env, this.local, s)) {
+            s.asymPacking = true;
+        }
+        s.type = groupClassify(sd.imbalancePct[domain], s, sd.sgcImbalance[sd.groupSgc[group]] !== 0);
+        if (s.type === GroupType.OVERLOADED)
+            s.avgLoad = Math.floor((s.load * 1024) / s.capacity);
+    }
+    /** Does the candidate replace the incumbent? @spec 06 §6 */
+    #picksBusiest(env, s) {
+        const { busiest } = this;
+        if (s.sumHNrRunning === 0)
+            return false;
+        const { sd } = k;
+        if ((sd.flags[env.sd] & SD.ASYM_CPUCAPACITY) !== 0) {
+            const dstCapacity = rq.cpuCapacity[env.dstCpu];
+            const sgc = sd.groupSgc[s.group];
+            if (s.type === GroupType.MISFIT_TASK) {
+                const canHelp = env.dstCoreIdle && capacityGreater(dstCapacity, sd.sgcMax[sgc]) && this.local.type === GroupType.HAS_SPARE;
+                if (!canHelp)
+                    return false;
+            }
+            if (s.type <= GroupType.FULLY_BUSY && capacityGreater(sd.sgcMin[sgc], dstCapacity))
+                return false;
+        }
+        if (s.type !== busiest.type)
+            return s.type > busiest.type;
+        switch (s.type) {
+            case GroupType.OVERLOADED:
+                return s.avgLoad > busiest.avgLoad;
+            case GroupType.ASYM_PACKING:
+                return !asymPrefer(sd.groupPreferCpu[s.group], sd.groupPreferCpu[busiest.group]);
+            case GroupType.MISFIT_TASK:
+                return s.misfitTaskLoad >= busiest.misfitTaskLoad;
+            case GroupType.HAS_SPARE:
+                if (s.idleCpus !== busiest.idleCpus)
+                    return s.idleCpus < busiest.idleCpus;
+                return s.sumNrRunning > busiest.sumNrRunning;
+            default:
+                return false;
+        }
+    }
+}
+/** First match wins. @spec 06 §5.3 */
+export function groupClassify(pct, s, imbalanced) {
+    if (groupIsOverloaded(pct, s))
+        return GroupType.OVERLOADED;
+    if (imbalanced)
+        return GroupType.IMBALANCED;
+    if (s.asymPacking)
+        return GroupType.ASYM_PACKING;
+    if (s.misfitTaskLoad !== 0)
+        return GroupType.MISFIT_TASK;
+    return groupHasCapacity(pct, s) ? GroupType.HAS_SPARE : GroupType.FULLY_BUSY;
+}
+function groupIsOverloaded(pct, s) {
+    if (s.sumNrRunning <= s.weight)
+        return false;
+    return s.capacity * 100 < s.util * pct || s.capacity * pct < s.runnable * 100;
+}
+function groupHasCapacity(pct, s) {
+    if (s.sumNrRunning < s.weight)
+        return true;
+    if (s.capacity * pct < s.runnable * 100)
+        return false;
+    return s.capacity * 100 > s.util * pct;
+}
+/** All other threads of the core are idle. */
+function coreIdleBut(cpu) {
+    for (const sibling of k.siblings[cpu])
+        if (sibling !== cpu && !idleCpu(sibling))
+            return false;
+    return true;
+}
+/** May this CPU take over from a group of lower priority? @spec 06 §5.5 */
+function schedAsym(env, local, s) {
+    const { sd } = k;
+    const prefers = () => asymPrefer(env.dstCpu, sd.groupPreferCpu[s.group]);
+    const localSmt = (sd.groupFlags[local.group] & SD.SHARE_CPUCAPACITY) !== 0;
+    const groupSmt = (sd.groupFlags[s.group] & SD.SHARE_CPUCAPACITY) !== 0;
+    if (!localSmt && !groupSmt)
+        return prefers();
+    const busy = s.weight - s.idleCpus;
+    if (!localSmt)
+        return busy >= 2 || prefers();
+    if (groupSmt)
+        return busy - (local.weight - local.idleCpus) === 1 && prefers();
+    return local.sumNrRunning === 0 && prefers();
+}
+/** Refreshes what the local group can do, if it is time. @spec 06 §5.2 */
+function updateLocalCapacity(env, group) {
+    const sgc = k.sd.groupSgc[group];
+    if (env.idle !== Idle.NEWLY_IDLE || k.jiffies >= k.sd.sgcNextUpdate[sgc])
+        updateGroupCapacity(env.sd, env.dstCpu);
+}
+function updateGroupCapacity(domain, cpu) {
+    const { sd } = k;
+    const group = sd.localGroup(domain);
+    const sgc = sd.groupSgc[group];
+    const interval = Math.min(Math.max(msecsToJiffies(sd.balanceInterval[domain]), 1), k.maxLoadBalanceInterval);
+    sd.sgcNextUpdate[sgc] = k.jiffies + interval;
+    const child = sd.child[domain];
+    if (child < 0) {
+        const capacity = scaleRtCapacity(cpu);
+        rq.cpuCapacity[cpu] = capacity;
+        setCapacity(sgc, capacity, capacity, capacity);
+        return;
+    }
+    let sum = 0;
+    let min = Number.MAX_SAFE_INTEGER;
+    let max = 0;
+    if ((sd.flags[child] & SD.OVERLAP) !== 0) {
+        const base = sd.groupBase[group];
+        for (let i = 0; i < sd.groupWeight[group]; i++) {
+            const capacity = rq.cpuCapacity[sd.lists[base + i]];
+            sum += capacity;
+            min = Math.min(min, capacity);
+            max = Math.max(max, capacity);
+        }
+    }
+    else {
+        const base = sd.ringBase[child];
+        for (let i = 0; i < sd.ringLength[child]; i++) {
+            const s = sd.groupSgc[sd.lists[base + i]];
+            sum += sd.sgcCapacity[s];
+            min = Math.min(min, sd.sgcMin[s]);
+            max = Math.max(max, sd.sgcMax[s]);
+        }
+    }
+    setCapacity(sgc, sum, min, max);
+}
+function setCapacity(sgc, capacity, min, max) {
+    k.sd.sgcCapacity[sgc] = capacity;
+    k.sd.sgcMin[sgc] = min;
+    k.sd.sgcMax[sgc] = max;
+}
+/** What RT and DL leave of a CPU. @spec 03 §10 */
+function scaleRtCapacity(cpu) {
+    const max = rq.cpuCapacityOrig[cpu];
+    const used = avg.utilAvg[AVG_RT + cpu] + avg.utilAvg[AVG_DL + cpu];
+    return used >= max ? 1 : max - used;
+}
+/** How many CPUs of the LLC a wakeup may look at. @spec 05 §4.2 */
+function updateIdleCpuScan(env, sumUtil) {
+    if (!k.features.SIS_UTIL || env.idle === Idle.NEWLY_IDLE)
+        return;
+    const { sd } = k;
+    const llcWeight = sd.tree.llcSize[env.dstCpu];
+    if (sd.spanWeight[env.sd] !== llcWeight)
+        return;
+    const llc = sd.tree.sdLlc[env.dstCpu];
+    if (llc < 0 || sd.shared[llc] < 0)
+        return;
+    const x = Math.floor(sumUtil / llcWeight);
+    const pct = sd.imbalancePct[env.sd];
+    const t = Math.min(1024, Math.floor((x * x * pct * pct) / (10000 * 1024)));
+    sd.nrIdleScan[sd.shared[llc]] = Math.floor(((1024 - t) * llcWeight) / 1024);
+}
+/** @spec 06 §9, 10 §2.1 */
+function fbqClassifyGroup(s) {
+    if (s.sumHNrRunning > s.numaRunning)
+        return Fbq.REGULAR;
+    return s.sumHNrRunning > s.preferredRunning ? Fbq.REMOTE : Fbq.ALL;
+}
+export function fbqClassifyRq(cpu) {
+    const nr = rq.nrRunning[cpu];
+    if (nr > rq.numaRunning[cpu])
+        return Fbq.REGULAR;
+    return nr > rq.preferredRunning[cpu] ? Fbq.REMOTE : Fbq.ALL;
+}

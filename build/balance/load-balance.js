@@ -1,0 +1,330 @@
+/**
+ * One balance pass: load_balance() in full. @spec 06 §3-4, §11
+ *
+ *   should this CPU? ─► busiest group ─► busiest queue ─► detach / attach (again for another destination or source when
+ *   tasks are pinned) ─► failed too often: ask the source's stopper ─► adjust the interval
+ */
+import * as cfs from "../sched/cfs-rq.js";
+import { updateRqClock } from "../sched/clock.js";
+import { Alb, DOMAIN_COUNTERS, Lb } from "../sched/domain-state.js";
+import { SD } from "../sched/domains.js";
+import { k } from "../sched/kernel.js";
+import { allowed, idleCpu } from "../sched/predicates.js";
+import { record } from "../sched/record.js";
+import * as rq from "../sched/rq.js";
+import { stopAndActiveBalance } from "../sched/stopper.js";
+import * as tasks from "../sched/tasks.js";
+import { Ev } from "../trace/events.js";
+import { attachTask, attachTasks, canMigrateTask, detachTask, detachTasks } from "./detach.js";
+import { asymPrefer, capacityReduced, Idle, LbFlag, Migrate, NR_MIGRATE_BREAK } from "./env.js";
+import { findBusiestGroup, findBusiestQueue } from "./find-busiest.js";
+/** While every task of a source is pinned the interval may grow up to this, ms. */
+const MAX_PINNED_INTERVAL = 512;
+export class LoadBalancer {
+    env;
+    #sds;
+    /** should_we_balance said no: higher domains are not this CPU's business either. */
+    keepGoing = true;
+    /** A running task may be pushed by the stopper. */
+    #active;
+    constructor(env, sds, active) {
+        this.env = env;
+        this.#sds = sds;
+        this.#active = active;
+    }
+    /** What looking at the domain will cost this CPU, ns; nothing if it is not its turn. */
+    statisticsCost(sd, dstCpu, idle) {
+        const { costs } = k;
+        if (costs.statDomainNs === 0 && costs.statLlcNs === 0)
+            return 0;
+        this.env.begin(sd, dstCpu, idle);
+        if (!this.#shouldWeBalance())
+            return costs.statDomainNs;
+        const far = (k.sd.flags[sd] & SD.SHARE_PKG_RESOURCES) === 0;
+        const perCpu = far ? costs.statFarNs : costs.statLlcNs;
+        return costs.statDomainNs + k.sd.ringLength[sd] * costs.statGroupNs + k.sd.spanWeight[sd] * perCpu;
+    }
+    /** The entry probe; the pass itself may be decided later. */
+    enter(sd, dstCpu, idle) {
+        if (k.recorder.on[Ev.LB_ENTER] === 0)
+            return;
+        const { args } = k.recorder;
+        args[0] = dstCpu;
+        args[1] = k.sd.level[sd];
+        args[2] = idle;
+        args[3] = rq.nrRunning[dstCpu];
+        args[4] = k.sd.balanceInterval[sd];
+        args[5] = k.sd.lastBalance[sd];
+        args[6] = k.sd.nrBalanceFailed[sd];
+        args[7] = k.sd.maxNewidleLbCost[sd];
+        args[8] = k.sd.newidleRatio[sd];
+        k.recorder.emit(Ev.LB_ENTER, k.now, k.thisCpu, -1);
+    }
+    /** The pass. Returns the number of tasks moved; `keepGoing` tells about higher domains. `costNs` is for the trace. */
+    balance(sd, dstCpu, idle, costNs) {
+        const { env } = this;
+        env.begin(sd, dstCpu, idle);
+        this.keepGoing = true;
+        this.#count(Lb.COUNT);
+        const moved = this.#run(dstCpu);
+        if (k.recorder.on[Ev.LB_LEAVE])
+            this.#recordLeave(moved, costNs);
+        return moved;
+    }
+    #run(thisCpu) {
+        const { env } = this;
+        const { sd } = k;
+        const domain = env.sd;
+        let moved = 0;
+        for (;;) {
+            if (!this.#shouldWeBalance()) {
+                this.keepGoing = false;
+                return this.#balanced();
+            }
+            const group = findBusiestGroup(env, this.#sds);
+            env.busiestGroup = group;
+            if (k.recorder.on[Ev.LB_BUSIEST])
+                this.#recordBusiest(group);
+            if (group < 0) {
+                this.#count(Lb.NOBUSYG);
+                return this.#balanced();
+            }
+            const busiest = findBusiestQueue(env, group);
+            if (busiest < 0) {
+                this.#count(Lb.NOBUSYQ);
+                return this.#balanced();
+            }
+            sd.counters[domain * DOMAIN_COUNTERS + env.idle * 8 + Lb.IMBALANCE] += env.imbalance;
+            env.srcCpu = busiest;
+            env.flags |= LbFlag.ALL_PINNED;
+            if (rq.nrRunning[busiest] <= 1)
+                break;
+            env.loopMax = Math.min(k.tunables.nrMigrate, rq.nrRunning[busiest]);
+            moved = this.#move();
+            const parent = sd.parent[domain];
+            if (parent >= 0 && (env.flags & LbFlag.SOME_PINNED) !== 0 && env.imbalance > 0) {
+                sd.sgcImbalance[sd.groupSgc[sd.localGroup(parent)]] = 1;
+            }
+            if ((env.flags & LbFlag.ALL_PINNED) === 0)
+                break;
+            env.strike(busiest);
+            if (this.#onlyLocalLeft())
+                return this.#allPinned();
+            env.loop = 0;
+            env.loopBreak = NR_MIGRATE_BREAK;
+        }
+        let started = false;
+        if (moved === 0) {
+            this.#count(Lb.FAILED);
+            if (env.idle !== Idle.NEWLY_IDLE)
+                sd.nrBalanceFailed[domain] += 1;
+            if (this.#needActiveBalance()) {
+                const src = env.srcCpu;
+                if (!allowed(rq.curr[src], thisCpu))
+                    return this.#onePinned();
+                env.flags &= ~LbFlag.ALL_PINNED;
+                if (rq.activeBalance[src] === 0) {
+                    rq.activeBalance[src] = 1;
+                    rq.pushCpu[src] = thisCpu;
+                    started = true;
+                    stopAndActiveBalance(src);
+                }
+            }
+        }
+        else {
+            sd.nrBalanceFailed[domain] = 0;
+        }
+        if (!started || this.#needActiveBalance())
+            sd.balanceInterval[domain] = sd.minInterval[domain];
+        return moved;
+    }
+    /** Detaches and attaches, for one destination after another while tasks are pinned away from the first. */
+    #move() {
+        const { env } = this;
+        let moved = 0;
+        for (;;) {
+            updateRqClock(env.srcCpu);
+            const n = detachTasks(env);
+            if (n > 0) {
+                attachTasks(env);
+                moved += n;
+            }
+            if ((env.flags & LbFlag.NEED_BREAK) !== 0) {
+                env.flags &= ~LbFlag.NEED_BREAK;
+                continue;
+            }
+            if ((env.flags & LbFlag.DST_PINNED) === 0 || env.imbalance <= 0)
+                return moved;
+            env.strike(env.dstCpu);
+            env.dstCpu = env.newDstCpu;
+            env.flags &= ~LbFlag.DST_PINNED;
+            env.loop = 0;
+            env.loopBreak = NR_MIGRATE_BREAK;
+        }
+    }
+    /** Nothing to try outside the local group any more. */
+    #onlyLocalLeft() {
+        const { env } = this;
+        const { sd } = k;
+        const local = sd.localGroup(env.sd);
+        const balance = sd.groupBalanceBase[local];
+        const length = sd.groupBalanceLength[local];
+        let left = 0;
+        for (const word of env.cpus)
+            for (let bits = word; bits !== 0; bits &= bits - 1)
+                left++;
+        for (let i = 0; i < length; i++)
+            if (env.has(sd.lists[balance + i]))
+                left--;
+        return left === 0;
+    }
+    /** @spec 06 §4 */
+    #shouldWeBalance() {
+        const { env } = this;
+        const { sd } = k;
+        if (!env.has(env.dstCpu))
+            return false;
+        if (env.idle === Idle.NEWLY_IDLE)
+            return rq.nrRunning[env.dstCpu] === 0 && rq.ttwuPending[env.dstCpu] === 0;
+        const local = sd.localGroup(env.sd);
+        const base = sd.groupBalanceBase[local];
+        for (let i = 0; i < sd.groupBalanceLength[local]; i++) {
+            const cpu = sd.lists[base + i];
+            if (env.has(cpu) && idleCpu(cpu))
+                return cpu === env.dstCpu;
+        }
+        return sd.groupBalanceCpu[local] === env.dstCpu;
+    }
+    #needActiveBalance() {
+        const { env } = this;
+        record(Ev.NEED_ACTIVE, k.thisCpu, env.srcCpu, env.dstCpu, env.idle, k.sd.level[env.sd], k.sd.nrBalanceFailed[env.sd]);
+        const need = this.#active && this.#activeBalanceNeeded();
+        if (k.tracing)
+            record(Ev.NEED_ACTIVE_RET, k.thisCpu, need ? 1 : 0);
+        return need;
+    }
+    /** @spec 06 §11 */
+    #activeBalanceNeeded() {
+        const { env } = this;
+        const { sd } = k;
+        const src = env.srcCpu;
+        const idle = env.idle !== Idle.NOT_IDLE;
+        if (idle && (sd.flags[env.sd] & SD.ASYM_PACKING) !== 0 && asymPrefer(env.dstCpu, src))
+            return true;
+        if (env.migrationType === Migrate.TASK && sd.nrBalanceFailed[env.sd] > sd.cacheNiceTries[env.sd] + 2)
+            return true;
+        if (idle &&
+            cfs.hNrRunning[src] === 1 &&
+            capacityReduced(src, env.sd) &&
+            rq.cpuCapacity[src] * sd.imbalancePct[env.sd] < rq.cpuCapacity[env.dstCpu] * 100) {
+            return true;
+        }
+        return env.migrationType === Migrate.MISFIT;
+    }
+    #balanced() {
+        const { env } = this;
+        const { sd } = k;
+        const parent = sd.parent[env.sd];
+        if (parent >= 0 && (env.flags & LbFlag.ALL_PINNED) === 0) {
+            const sgc = sd.groupSgc[sd.localGroup(parent)];
+            if (sd.sgcImbalance[sgc] !== 0)
+                sd.sgcImbalance[sgc] = 0;
+        }
+        return this.#allPinned();
+    }
+    #allPinned() {
+        this.#count(Lb.BALANCED);
+        k.sd.nrBalanceFailed[this.env.sd] = 0;
+        return this.#onePinned();
+    }
+    #onePinned() {
+        const { env } = this;
+        const { balanceInterval, maxInterval } = k.sd;
+        if (env.idle === Idle.NEWLY_IDLE)
+            return 0;
+        const pinned = (env.flags & LbFlag.ALL_PINNED) !== 0 && balanceInterval[env.sd] < MAX_PINNED_INTERVAL;
+        if (pinned || balanceInterval[env.sd] < maxInterval[env.sd])
+            balanceInterval[env.sd] *= 2;
+        return 0;
+    }
+    #count(what) {
+        k.sd.counters[this.env.sd * DOMAIN_COUNTERS + this.env.idle * 8 + what] += 1;
+    }
+    /** The stopper of the source CPU moves whichever task it can to `push_cpu`. @spec 06 §11 */
+    activeBalanceStop(src) {
+        const { env } = this;
+        const { sd } = k;
+        const target = rq.pushCpu[src];
+        if (k.tracing)
+            record(Ev.ACTIVE_BALANCE, src, src, rq.nrRunning[src], target);
+        let pushed = -1;
+        if (k.cpuActive[src] !== 0 && k.cpuActive[target] !== 0 && rq.activeBalance[src] !== 0 && rq.nrRunning[src] > 1) {
+            let domain = sd.lowest[target];
+            while (domain >= 0 && !sd.spans(domain, src))
+                domain = sd.parent[domain];
+            if (domain >= 0) {
+                const counters = domain * DOMAIN_COUNTERS;
+                sd.counters[counters + Alb.COUNT] += 1;
+                updateRqClock(src);
+                env.begin(domain, target, Idle.IDLE);
+                env.srcCpu = src;
+                env.flags = LbFlag.ACTIVE_LB;
+                pushed = this.#detachOne();
+                if (pushed >= 0) {
+                    sd.counters[counters + Alb.PUSHED] += 1;
+                    sd.nrBalanceFailed[domain] = 0;
+                }
+                else {
+                    sd.counters[counters + Alb.FAILED] += 1;
+                }
+            }
+        }
+        rq.activeBalance[src] = 0;
+        if (pushed >= 0) {
+            updateRqClock(target);
+            attachTask(target, pushed);
+        }
+    }
+    /** The least recently used task that may go. */
+    #detachOne() {
+        const { env } = this;
+        for (let task = rq.cfsTasksTail[env.srcCpu]; task >= 0; task = tasks.listPrev[task]) {
+            if (!canMigrateTask(env, task))
+                continue;
+            detachTask(env, task);
+            k.sd.counters[env.sd * DOMAIN_COUNTERS + Idle.IDLE * 8 + Lb.GAINED] += 1;
+            return task;
+        }
+        return -1;
+    }
+    #recordBusiest(group) {
+        const { env } = this;
+        const { args } = k.recorder;
+        args[0] = env.dstCpu;
+        args[1] = k.sd.level[env.sd];
+        args[2] = env.idle;
+        args[3] = group + 1;
+        args[4] = group < 0 ? 0 : k.sd.masks[k.sd.groupMask[group]];
+        args[5] = group < 0 || k.sd.maskWords < 2 ? 0 : k.sd.masks[k.sd.groupMask[group] + 1];
+        args[6] = env.imbalance;
+        args[7] = env.migrationType;
+        k.recorder.emit(Ev.LB_BUSIEST, k.now, k.thisCpu, -1);
+    }
+    #recordLeave(moved, costNs) {
+        const { env } = this;
+        const { args } = k.recorder;
+        args[0] = env.dstCpu;
+        args[1] = k.sd.level[env.sd];
+        args[2] = env.idle;
+        args[3] = moved;
+        args[4] = Math.max(0, env.srcCpu);
+        args[5] = env.imbalance;
+        args[6] = env.migrationType;
+        args[7] = env.flags;
+        args[8] = env.loop;
+        args[9] = k.sd.balanceInterval[env.sd];
+        args[10] = k.sd.nrBalanceFailed[env.sd];
+        args[11] = costNs;
+        k.recorder.emit(Ev.LB_LEAVE, k.now, k.thisCpu, -1);
+    }
+}

@@ -1,0 +1,189 @@
+/**
+ * Newidle balance: a CPU that is about to idle looks for one task to pull, domain by domain, as long as that costs less than
+ * it expects to idle. In steps, because the search takes time. @spec 07 §2
+ */
+import * as cfs from "../sched/cfs-rq.js";
+import { updateRqClock } from "../sched/clock.js";
+import { SD } from "../sched/domains.js";
+import { UNFINISHED } from "../sched/hooks.js";
+import { k } from "../sched/kernel.js";
+import { updateBlockedAverages } from "../sched/load-avg.js";
+import { record } from "../sched/record.js";
+import * as rq from "../sched/rq.js";
+import { charge, owes } from "../sched/signals.js";
+import { Ev } from "../trace/events.js";
+import { getInterval, Idle } from "./env.js";
+import { updateMisfitStatus } from "./misfit.js";
+import { newidleCost, newidleStats } from "./newidle-cost.js";
+/** Where a newidle balance is. */
+const Step = { DOMAIN: 0, DECIDE: 1, ACCOUNT: 2 };
+export class Newidle {
+    #lb;
+    #step;
+    #domain;
+    #since;
+    #enteredAt;
+    #cost;
+    #pulled;
+    #weight;
+    #next;
+    constructor(nrCpus, lb) {
+        this.#lb = lb;
+        this.#step = new Uint8Array(nrCpus);
+        this.#domain = new Int32Array(nrCpus);
+        this.#since = new Float64Array(nrCpus);
+        this.#enteredAt = new Float64Array(nrCpus);
+        this.#cost = new Float64Array(nrCpus);
+        this.#pulled = new Int32Array(nrCpus);
+        this.#weight = new Int32Array(nrCpus);
+        this.#next = new Float64Array(nrCpus);
+    }
+    /** The gates. True if the domains are to be searched with `step`. */
+    begin(cpu) {
+        const { sd } = k;
+        updateMisfitStatus(-1, cpu);
+        if (k.recorder.on[Ev.NEWIDLE])
+            recordNewidle(cpu);
+        if (rq.ttwuPending[cpu] !== 0) {
+            if (k.tracing)
+                record(Ev.NEWIDLE_RET, cpu, 0);
+            return false;
+        }
+        rq.idleStamp[cpu] = rq.clock[cpu];
+        if (k.cpuActive[cpu] === 0) {
+            if (k.tracing)
+                record(Ev.NEWIDLE_RET, cpu, 0);
+            return false;
+        }
+        this.#next[cpu] = k.jiffies + k.hz;
+        this.#pulled[cpu] = 0;
+        this.#cost[cpu] = 0;
+        const lowest = sd.lowest[cpu];
+        if (lowest < 0 || !k.overload || rq.avgIdle[cpu] < sd.maxNewidleLbCost[lowest]) {
+            if (lowest >= 0)
+                this.#bumpNext(cpu, lowest);
+            this.#out(cpu);
+            return false;
+        }
+        this.#since[cpu] = k.now;
+        updateBlockedAverages(cpu);
+        charge(cpu, k.costs.blockedNs);
+        this.#domain[cpu] = lowest;
+        this.#step[cpu] = Step.DOMAIN;
+        return true;
+    }
+    /** Goes on with the search. Its result as hooks.ts has it. */
+    step(cpu) {
+        while (this.#domain[cpu] >= 0) {
+            if (this.#step[cpu] === Step.DOMAIN && !this.#enter(cpu))
+                continue;
+            if (this.#step[cpu] === Step.DECIDE) {
+                if (owes(cpu))
+                    return UNFINISHED;
+                const domain = this.#domain[cpu];
+                const cost = k.now - this.#enteredAt[cpu];
+                this.#pulled[cpu] = this.#lb.balance(domain, cpu, Idle.NEWLY_IDLE, cost);
+                this.#step[cpu] = Step.ACCOUNT;
+            }
+            if (owes(cpu))
+                return UNFINISHED;
+            this.#account(cpu);
+        }
+        return this.#finish(cpu);
+    }
+    /** Looks at the domain at hand; false if it is skipped or the search ends. */
+    #enter(cpu) {
+        const { sd } = k;
+        const domain = this.#domain[cpu];
+        this.#bumpNext(cpu, domain);
+        if (rq.avgIdle[cpu] < this.#cost[cpu] + sd.maxNewidleLbCost[domain]) {
+            this.#domain[cpu] = -1;
+            return false;
+        }
+        if ((sd.flags[domain] & SD.BALANCE_NEWIDLE) === 0) {
+            this.#advance(cpu);
+            return false;
+        }
+        let weight = 1;
+        if (k.features.NI_RANDOM) {
+            weight = 1 + sd.newidleRatio[domain];
+            if (k.random.below(cpu, 1024) > weight) {
+                newidleStats(domain, 0);
+                this.#domain[cpu] = sd.parent[domain];
+                return false;
+            }
+            weight = Math.floor((1024 + Math.floor(weight / 2)) / weight);
+        }
+        this.#weight[cpu] = weight;
+        this.#lb.enter(domain, cpu, Idle.NEWLY_IDLE);
+        this.#enteredAt[cpu] = k.now;
+        charge(cpu, this.#lb.statisticsCost(domain, cpu, Idle.NEWLY_IDLE));
+        this.#step[cpu] = Step.DECIDE;
+        return true;
+    }
+    /** The pass is over and paid for. */
+    #account(cpu) {
+        const cost = k.now - this.#since[cpu];
+        this.#since[cpu] = k.now;
+        this.#cost[cpu] += cost;
+        newidleCost(this.#domain[cpu], cost, this.#pulled[cpu] !== 0 ? this.#weight[cpu] : 0);
+        this.#step[cpu] = Step.DOMAIN;
+        this.#advance(cpu);
+    }
+    /** Up one domain, unless there is something to run. */
+    #advance(cpu) {
+        const { sd } = k;
+        const done = this.#pulled[cpu] !== 0 || rq.nrRunning[cpu] > 0 || rq.ttwuPending[cpu] !== 0;
+        this.#domain[cpu] = done ? -1 : sd.parent[this.#domain[cpu]];
+    }
+    #finish(cpu) {
+        if (this.#cost[cpu] > rq.maxIdleBalanceCost[cpu])
+            rq.maxIdleBalanceCost[cpu] = this.#cost[cpu];
+        if (cfs.hNrRunning[cpu] > 0 && this.#pulled[cpu] === 0)
+            this.#pulled[cpu] = 1;
+        if (rq.nrRunning[cpu] !== cfs.hNrRunning[cpu])
+            this.#pulled[cpu] = -1;
+        updateRqClock(cpu);
+        return this.#out(cpu);
+    }
+    #out(cpu) {
+        const pulled = this.#pulled[cpu];
+        if (rq.nextBalance[cpu] > this.#next[cpu])
+            rq.nextBalance[cpu] = this.#next[cpu];
+        if (pulled !== 0)
+            rq.idleStamp[cpu] = 0;
+        else
+            nohzNewidleBalance(cpu);
+        if (k.tracing)
+            record(Ev.NEWIDLE_RET, cpu, pulled);
+        return pulled;
+    }
+    #bumpNext(cpu, sd) {
+        const due = k.sd.lastBalance[sd] + getInterval(sd, false);
+        if (due < this.#next[cpu])
+            this.#next[cpu] = due;
+    }
+}
+/** Before idling, blocked load of idle CPUs may be worth an update. @spec 07 §5 */
+function nohzNewidleBalance(cpu) {
+    if (rq.avgIdle[cpu] < k.tunables.migrationCostNs)
+        return;
+    if (!k.nohz.hasBlocked || k.jiffies < k.nohz.nextBlocked)
+        return;
+    rq.nohzFlags[cpu] |= NEWILB_KICK;
+}
+/** Update blocked load before idling. @spec 07 §3 */
+export const NEWILB_KICK = 4;
+function recordNewidle(cpu) {
+    const { args } = k.recorder;
+    const sd = k.sd.lowest[cpu];
+    args[0] = cpu;
+    args[1] = rq.nrRunning[cpu];
+    args[2] = rq.avgIdle[cpu];
+    args[3] = rq.maxIdleBalanceCost[cpu];
+    args[4] = sd < 0 ? 0 : k.sd.newidleRatio[sd];
+    args[5] = sd < 0 ? 0 : k.sd.newidleCall[sd];
+    args[6] = sd < 0 ? 0 : k.sd.newidleSuccess[sd];
+    args[7] = sd < 0 ? 0 : k.sd.maxNewidleLbCost[sd];
+    k.recorder.emit(Ev.NEWIDLE, k.now, cpu, -1);
+}

@@ -1,0 +1,147 @@
+/**
+ * rebalance_domains(): every domain of a CPU that is due gets a pass, lowest first. It runs in the SCHED softirq, for the
+ * CPU itself or, on an idle balancer, for others. It takes simulated time and so proceeds in steps. @spec 06 §2.3
+ */
+import { SD } from "../sched/domains.js";
+import { UNFINISHED } from "../sched/hooks.js";
+import { k } from "../sched/kernel.js";
+import { idleCpu, schedIdleCpu } from "../sched/predicates.js";
+import { record } from "../sched/record.js";
+import * as rq from "../sched/rq.js";
+import { charge, owes } from "../sched/signals.js";
+import { Ev } from "../trace/events.js";
+import { getInterval, Idle } from "./env.js";
+import { decayCheck } from "./newidle-cost.js";
+/** What each executing CPU is in the middle of. */
+export class Rebalance {
+    #lb;
+    /** The CPU whose domains are balanced, and the domain at hand, -1 when done. */
+    #target;
+    #domain;
+    #idle;
+    #keepGoing;
+    #needDecay;
+    #maxCost;
+    #next;
+    #haveNext;
+    /** The pass at hand has been entered and paid for, and is to be decided. */
+    #entered;
+    #enteredAt;
+    #locked;
+    constructor(nrCpus, lb) {
+        this.#lb = lb;
+        this.#target = new Int32Array(nrCpus);
+        this.#domain = new Int32Array(nrCpus).fill(-1);
+        this.#idle = new Uint8Array(nrCpus);
+        this.#keepGoing = new Uint8Array(nrCpus);
+        this.#needDecay = new Uint8Array(nrCpus);
+        this.#maxCost = new Float64Array(nrCpus);
+        this.#next = new Float64Array(nrCpus);
+        this.#haveNext = new Uint8Array(nrCpus);
+        this.#entered = new Uint8Array(nrCpus);
+        this.#enteredAt = new Float64Array(nrCpus);
+        this.#locked = new Uint8Array(nrCpus);
+    }
+    /** CPU `cpu` starts balancing the domains of `target`. */
+    begin(cpu, target, idle) {
+        if (k.tracing)
+            record(Ev.REBALANCE, cpu, target, rq.nrRunning[target], idle);
+        this.#target[cpu] = target;
+        this.#domain[cpu] = k.sd.lowest[target];
+        this.#idle[cpu] = idle;
+        this.#keepGoing[cpu] = 1;
+        this.#needDecay[cpu] = 0;
+        this.#maxCost[cpu] = 0;
+        this.#next[cpu] = k.jiffies + 60 * k.hz;
+        this.#haveNext[cpu] = 0;
+        this.#entered[cpu] = 0;
+    }
+    /** Goes on; 0 when all domains are done, else UNFINISHED. */
+    step(cpu) {
+        const { sd } = k;
+        while (this.#domain[cpu] >= 0) {
+            const domain = this.#domain[cpu];
+            if (this.#entered[cpu] === 0) {
+                if (!this.#enter(cpu, domain))
+                    continue;
+                if (owes(cpu))
+                    return UNFINISHED;
+            }
+            this.#pass(cpu, domain);
+            this.#collect(cpu, domain);
+            this.#domain[cpu] = sd.parent[domain];
+            if (owes(cpu))
+                return UNFINISHED;
+        }
+        this.#finish(cpu);
+        return 0;
+    }
+    /** Visits a domain; true if a pass is to follow. Otherwise moves on by itself. */
+    #enter(cpu, domain) {
+        const { sd } = k;
+        this.#needDecay[cpu] = decayCheck(domain) ? 1 : 0;
+        this.#maxCost[cpu] += sd.maxNewidleLbCost[domain];
+        if (this.#keepGoing[cpu] === 0) {
+            this.#domain[cpu] = this.#needDecay[cpu] !== 0 ? sd.parent[domain] : -1;
+            return false;
+        }
+        const interval = getInterval(domain, this.#busy(cpu));
+        if ((sd.flags[domain] & SD.SERIALIZE) !== 0) {
+            if (k.balancingLock >= 0)
+                return this.#skip(cpu, domain);
+            k.balancingLock = cpu;
+            this.#locked[cpu] = 1;
+        }
+        if (k.jiffies < sd.lastBalance[domain] + interval) {
+            this.#unlock(cpu);
+            return this.#skip(cpu, domain);
+        }
+        const target = this.#target[cpu];
+        this.#lb.enter(domain, target, this.#idle[cpu]);
+        this.#entered[cpu] = 1;
+        this.#enteredAt[cpu] = k.now;
+        charge(cpu, this.#lb.statisticsCost(domain, target, this.#idle[cpu]));
+        return true;
+    }
+    #skip(cpu, domain) {
+        this.#collect(cpu, domain);
+        this.#domain[cpu] = k.sd.parent[domain];
+        return false;
+    }
+    #pass(cpu, domain) {
+        const target = this.#target[cpu];
+        this.#entered[cpu] = 0;
+        const cost = k.now - this.#enteredAt[cpu];
+        if (this.#lb.balance(domain, target, this.#idle[cpu], cost) !== 0) {
+            this.#idle[cpu] = idleCpu(target) ? Idle.IDLE : Idle.NOT_IDLE;
+        }
+        if (!this.#lb.keepGoing)
+            this.#keepGoing[cpu] = 0;
+        k.sd.lastBalance[domain] = k.jiffies;
+        this.#unlock(cpu);
+    }
+    #unlock(cpu) {
+        if (this.#locked[cpu] === 0)
+            return;
+        this.#locked[cpu] = 0;
+        k.balancingLock = -1;
+    }
+    #collect(cpu, domain) {
+        const due = k.sd.lastBalance[domain] + getInterval(domain, this.#busy(cpu));
+        if (this.#next[cpu] > due) {
+            this.#next[cpu] = due;
+            this.#haveNext[cpu] = 1;
+        }
+    }
+    #busy(cpu) {
+        return this.#idle[cpu] !== Idle.IDLE && !schedIdleCpu(this.#target[cpu]);
+    }
+    #finish(cpu) {
+        const target = this.#target[cpu];
+        if (this.#needDecay[cpu] !== 0) {
+            rq.maxIdleBalanceCost[target] = Math.max(k.tunables.migrationCostNs, this.#maxCost[cpu]);
+        }
+        if (this.#haveNext[cpu] !== 0)
+            rq.nextBalance[target] = this.#next[cpu];
+    }
+}

@@ -1,0 +1,232 @@
+/**
+ * The search for an idle CPU in the last-level cache of a woken task. @spec 05 §4
+ */
+import { k } from "../sched/kernel.js";
+import { syncEntityLoadAvg, taskUtilEst } from "../sched/load-avg.js";
+import * as loop from "../sched/loop.js";
+import { allowed, idleCpu, schedIdleCpu } from "../sched/predicates.js";
+import * as rq from "../sched/rq.js";
+import { charge } from "../sched/signals.js";
+import * as tasks from "../sched/tasks.js";
+import { sharesCache } from "./wake-affine.js";
+/** Nothing is to be run there, or only SCHED_IDLE tasks. */
+export function freeCpu(cpu) {
+    return idleCpu(cpu) || schedIdleCpu(cpu);
+}
+export class IdleSearch {
+    /** CPUs still worth visiting in a search for a whole core. */
+    #set;
+    /** An idle CPU met on the way, should no whole core be. */
+    #fallback = -1;
+    /** CPUs looked at by the search at hand; they are charged to the waker. */
+    #scanned = 0;
+    constructor(nrCpus) {
+        this.#set = new Uint32Array((nrCpus + 31) >>> 5);
+    }
+    /** @spec 05 §4 */
+    selectIdleSibling(task, prev, target) {
+        this.#scanned = 0;
+        const cpu = this.#select(task, prev, target);
+        if (this.#scanned > 0)
+            charge(k.thisCpu, this.#scanned * k.costs.scanLlcNs);
+        return cpu;
+    }
+    #select(task, prev, target) {
+        const { sd } = k;
+        let util = 0;
+        if (k.asymCpucapacity) {
+            syncEntityLoadAvg(task);
+            util = taskUtilEst(task);
+        }
+        const fits = (cpu) => !k.asymCpucapacity || util * 1280 < rq.cpuCapacity[cpu] * 1024;
+        if (freeCpu(target) && fits(target))
+            return target;
+        if (prev !== target && sharesCache(prev, target) && freeCpu(prev) && fits(prev))
+            return prev;
+        if (this.#stacksOnKthread(prev) && fits(prev))
+            return prev;
+        const recent = tasks.recentUsedCpu[task];
+        tasks.recentUsedCpu[task] = prev;
+        if (recent !== prev &&
+            recent !== target &&
+            sharesCache(recent, target) &&
+            freeCpu(recent) &&
+            allowed(task, recent) &&
+            fits(recent)) {
+            return recent;
+        }
+        const asym = k.asymCpucapacity ? sd.tree.sdAsymCpucapacity[target] : -1;
+        if (asym >= 0) {
+            const cpu = this.#selectIdleCapacity(task, asym, target, util);
+            return cpu >= 0 ? cpu : target;
+        }
+        const llc = sd.tree.sdLlc[target];
+        if (llc < 0)
+            return target;
+        let hasCore = false;
+        if (k.smtPresent) {
+            hasCore = sd.shared[llc] >= 0 && sd.hasIdleCores[sd.shared[llc]] !== 0;
+            if (!hasCore && sharesCache(prev, target)) {
+                const cpu = this.#selectIdleSmt(task, llc, prev);
+                if (cpu >= 0)
+                    return cpu;
+            }
+        }
+        const cpu = this.#selectIdleCpu(task, llc, hasCore, target);
+        return cpu >= 0 ? cpu : target;
+    }
+    /** A per-CPU kernel thread wakes a task that was here: it is about to sleep. @spec 05 §4 step 3 */
+    #stacksOnKthread(prev) {
+        const here = k.thisCpu;
+        if (prev !== here || k.inInterrupt || loop.inSoftirq[here] !== 0)
+            return false;
+        return tasks.perCpuKthread[rq.curr[here]] !== 0 && rq.nrRunning[here] <= 1;
+    }
+    #selectIdleSmt(task, llc, prev) {
+        for (const cpu of k.siblings[prev]) {
+            if (cpu === prev || !allowed(task, cpu) || !k.sd.spans(llc, cpu))
+                continue;
+            this.#scanned++;
+            if (freeCpu(cpu))
+                return cpu;
+        }
+        return -1;
+    }
+    /** @spec 05 §4.1 */
+    #selectIdleCpu(task, llc, hasCore, target) {
+        const { sd } = k;
+        const shared = sd.shared[llc];
+        let nr = Number.MAX_SAFE_INTEGER;
+        if (k.features.SIS_UTIL && shared >= 0) {
+            nr = sd.nrIdleScan[shared] + 1;
+            if (nr === 1)
+                return -1;
+        }
+        if (!hasCore)
+            return this.#scan(task, llc, target, nr);
+        this.#loadSet(task, llc);
+        this.#fallback = -1;
+        const base = sd.spanBase[llc];
+        const weight = sd.spanWeight[llc];
+        const first = lowerBound(sd.lists, base, weight, target + 1);
+        for (let i = 0; i < weight; i++) {
+            const at = first + i < weight ? first + i : first + i - weight;
+            const cpu = sd.lists[base + at];
+            if ((this.#set[cpu >>> 5] & (1 << (cpu & 31))) === 0)
+                continue;
+            if (this.#selectIdleCore(cpu))
+                return cpu;
+        }
+        sd.hasIdleCores[shared] = 0;
+        return this.#fallback;
+    }
+    /** The first free CPU among the next `nr - 1`. */
+    #scan(task, llc, target, nr) {
+        const { sd } = k;
+        const base = sd.spanBase[llc];
+        const weight = sd.spanWeight[llc];
+        const first = lowerBound(sd.lists, base, weight, target + 1);
+        for (let i = 0; i < weight; i++) {
+            const at = first + i < weight ? first + i : first + i - weight;
+            const cpu = sd.lists[base + at];
+            if (!allowed(task, cpu))
+                continue;
+            if (--nr === 0)
+                return -1;
+            this.#scanned++;
+            if (freeCpu(cpu))
+                return cpu;
+        }
+        return -1;
+    }
+    #loadSet(task, llc) {
+        const { sd, affinity } = k;
+        const span = sd.spanMask[llc];
+        const allowed = tasks.allowed[task] * affinity.words;
+        for (let i = 0; i < this.#set.length; i++)
+            this.#set[i] = sd.masks[span + i] & affinity.bits[allowed + i];
+    }
+    /** Is the whole core idle? If not, its threads need not be visited again. */
+    #selectIdleCore(core) {
+        let idle = true;
+        for (const cpu of k.siblings[core]) {
+            this.#scanned++;
+            const inSet = (this.#set[cpu >>> 5] & (1 << (cpu & 31))) !== 0;
+            if (!idleCpu(cpu)) {
+                idle = false;
+                if (this.#fallback >= 0)
+                    break;
+                if (schedIdleCpu(cpu) && inSet) {
+                    this.#fallback = cpu;
+                    break;
+                }
+            }
+            else if (this.#fallback < 0 && inSet) {
+                this.#fallback = cpu;
+            }
+        }
+        if (idle)
+            return true;
+        for (const cpu of k.siblings[core])
+            this.#set[cpu >>> 5] &= ~(1 << (cpu & 31));
+        return false;
+    }
+    /** @spec 05 §4.3 */
+    #selectIdleCapacity(task, asym, target, util) {
+        const { sd } = k;
+        const base = sd.spanBase[asym];
+        const weight = sd.spanWeight[asym];
+        const first = lowerBound(sd.lists, base, weight, target);
+        let best = -1;
+        let bestCapacity = 0;
+        for (let i = 0; i < weight; i++) {
+            const at = first + i < weight ? first + i : first + i - weight;
+            const cpu = sd.lists[base + at];
+            if (!allowed(task, cpu))
+                continue;
+            this.#scanned++;
+            if (!freeCpu(cpu))
+                continue;
+            const capacity = rq.cpuCapacity[cpu];
+            if (util * 1280 < capacity * 1024)
+                return cpu;
+            if (capacity > bestCapacity) {
+                bestCapacity = capacity;
+                best = cpu;
+            }
+        }
+        return best;
+    }
+}
+/** Position of the first element of an ascending list that is at least `value`. */
+function lowerBound(lists, base, length, value) {
+    // Spans are mostly contiguous: try that first.
+    const guess = value - lists[base];
+    if (guess >= 0 && guess < length && lists[base + guess] === value)
+        return guess;
+    let low = 0;
+    let high = length;
+    while (low < high) {
+        const middle = (low + high) >>> 1;
+        if (lists[base + middle] < value)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+/** The idle task was picked: if the core is idle now, wakeups may look for whole cores. @spec 05 §4.1 */
+export function updateIdleCore(cpu) {
+    if (!k.smtPresent)
+        return;
+    const llc = k.sd.tree.sdLlc[cpu];
+    if (llc < 0)
+        return;
+    const shared = k.sd.shared[llc];
+    if (shared < 0 || k.sd.hasIdleCores[shared] !== 0)
+        return;
+    for (const sibling of k.siblings[cpu])
+        if (sibling !== cpu && !idleCpu(sibling))
+            return;
+    k.sd.hasIdleCores[shared] = 1;
+}

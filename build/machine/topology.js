@@ -1,0 +1,127 @@
+/**
+ * A machine as the scheduler sees it: which hardware threads share a core, a cluster (L2), a last-level cache, a die, a
+ * package and a NUMA node, how far the nodes are apart, and how much each CPU can do.
+ *
+ * CPUs are numbered as the kernel numbers them, 0..nrCpus-1, offline ones included. Every grouping is a column with one
+ * entry a CPU: two CPUs are in the same core (cluster, LLC, ...) iff their entries are equal. Core, cluster and LLC are
+ * named by their lowest CPU; dies, packages and nodes by the numbers the machine gives them, dies being unique over the
+ * machine (not per package).
+ */
+import { assert, UserError } from "../base/errors.js";
+/** The most CPUs we take; the kernel's own limit on amd64 is 8192. */
+export const MAX_CPUS = 8192;
+/** Builds and checks a topology. Throws `UserError` (code `machine`) for one that no kernel could boot on. */
+export function buildTopology(description) {
+    const { name, cpus } = description;
+    const nrCpus = cpus.length;
+    if (nrCpus === 0)
+        throw new UserError('machine', `machine "${name}" has no CPUs`);
+    if (nrCpus > MAX_CPUS)
+        throw new UserError('limit', `machine "${name}" has ${nrCpus} CPUs, more than ${MAX_CPUS}`);
+    const column = (of) => Int32Array.from(cpus, of);
+    const online = Uint8Array.from(cpus, (c) => (c.online === false ? 0 : 1));
+    if (!online.includes(1))
+        throw new UserError('machine', `machine "${name}" has no CPU online`);
+    const core = lowestCpu(column((c, i) => c.core ?? i));
+    const cluster = lowestCpu(column((c, i) => c.cluster ?? core[i]));
+    const llc = lowestCpu(column((c, i) => (c.llc === undefined || c.llc < 0 ? -1 - i : c.llc)));
+    const die = column((c) => c.die ?? c.package ?? 0);
+    const pkg = column((c) => c.package ?? 0);
+    const node = column((c) => c.node ?? 0);
+    const capacity = column((c) => c.capacity ?? 1024);
+    const priority = column((c) => c.priority ?? 0);
+    const numbers = description.nodes ?? [...new Set(node)].sort((a, b) => a - b);
+    const nodes = numbers.map((n) => ({ node: n, cpus: indicesWhere(node, n) }));
+    const distance = description.distance ?? numbers.map((_, i) => numbers.map((_, j) => (i === j ? 10 : 20)));
+    const topology = {
+        name,
+        nrCpus,
+        online,
+        core,
+        cluster,
+        llc,
+        die,
+        package: pkg,
+        node,
+        capacity,
+        priority,
+        nodes,
+        distance,
+        caches: description.caches ?? [],
+        perfDomains: description.perfDomains ?? [],
+        hybrid: description.hybrid ?? false,
+    };
+    checkTopology(topology);
+    return topology;
+}
+function checkTopology(t) {
+    const fail = (what) => {
+        throw new UserError('machine', `machine "${t.name}": ${what}`);
+    };
+    const known = new Set(t.nodes.map((n) => n.node));
+    for (let cpu = 0; cpu < t.nrCpus; cpu++) {
+        if (!known.has(t.node[cpu]))
+            fail(`CPU ${cpu} is on node ${t.node[cpu]}, which is not listed`);
+        const capacity = t.capacity[cpu];
+        if (capacity < 1 || capacity > 1024)
+            fail(`CPU ${cpu} has capacity ${capacity}, not between 1 and 1024`);
+    }
+    if (t.distance.length !== t.nodes.length)
+        fail(`${t.nodes.length} nodes but ${t.distance.length} rows of distances`);
+    t.distance.forEach((row, i) => {
+        if (row.length !== t.nodes.length)
+            fail(`row ${i} of the distances has ${row.length} entries, not ${t.nodes.length}`);
+        row.forEach((d, j) => {
+            if (!Number.isInteger(d) || d < 1 || d > 255)
+                fail(`distance between node ${i} and ${j} is ${d}, not within 1..255`);
+        });
+    });
+    // A core that straddles LLCs or nodes would make the kernel refuse to build its domains (spec 04 §1).
+    within(t, t.core, t.llc, 'core', 'last-level cache', fail);
+    within(t, t.core, t.node, 'core', 'node', fail);
+}
+function within(t, inner, outer, innerName, outerName, fail) {
+    for (let cpu = 0; cpu < t.nrCpus; cpu++) {
+        const first = inner[cpu];
+        if (outer[cpu] !== outer[first])
+            fail(`CPUs ${first} and ${cpu} share a ${innerName} but not a ${outerName}`);
+    }
+}
+/** Renames each value of the column to the lowest CPU that has it. */
+function lowestCpu(column) {
+    const first = new Map();
+    column.forEach((value, cpu) => {
+        if (!first.has(value))
+            first.set(value, cpu);
+    });
+    return column.map((value) => first.get(value));
+}
+function indicesWhere(column, value) {
+    const out = [];
+    column.forEach((v, i) => {
+        if (v === value)
+            out.push(i);
+    });
+    return out;
+}
+/** How far two CPUs are apart, the nearest kind they share. */
+export const DISTANCE_NAMES = ['same', 'smt', 'llc', 'node', 'numa'];
+/** Index into `DISTANCE_NAMES`. */
+export function cpuDistance(t, a, b) {
+    if (a === b)
+        return 0;
+    if (t.core[a] === t.core[b])
+        return 1;
+    if (t.llc[a] === t.llc[b])
+        return 2;
+    if (t.node[a] === t.node[b])
+        return 3;
+    return 4;
+}
+/** Distance between the nodes of two CPUs, as the firmware gives it (10 is local). */
+export function nodeDistance(t, a, b) {
+    const i = t.nodes.findIndex((n) => n.node === t.node[a]);
+    const j = t.nodes.findIndex((n) => n.node === t.node[b]);
+    assert(i >= 0 && j >= 0, 'every CPU is on a listed node');
+    return t.distance[i][j];
+}

@@ -1,0 +1,197 @@
+/**
+ * What a CPU does next. Each CPU is a small machine that is given control when an event of its own is due or an interrupt
+ * reaches it, and goes on until it computes, waits, or is busy in the kernel for a while. In this order (`Todo`):
+ *
+ *   pay for kernel work done  ─►  finish schedule() (interrupts off)  ─►  interrupts  ─►  softirq
+ *        ─►  schedule() if something better should run  ─►  idle loop, stopper, or the current task's program
+ *
+ * CPUs never call into each other: what one does to another is an interrupt, that is, an event. @spec 01 §2-6
+ */
+import { Ev } from "../trace/events.js";
+import { periodTimerExpired, slackTimerExpired } from "./bandwidth.js";
+import { UNFINISHED } from "./hooks.js";
+import { IdlePhase, idleStep, leaveIdle } from "./idle.js";
+import { k } from "./kernel.js";
+import * as loop from "./loop.js";
+import { TODO_IRQS, Todo } from "./loop.js";
+import { firstActiveCpu } from "./predicates.js";
+import { runProgram } from "./program-step.js";
+import { saveWork, workDone } from "./programs.js";
+import { record } from "./record.js";
+import * as rq from "./rq.js";
+import { rtPeriodExpired } from "./rt.js";
+import { scheduleBegin, scheduleStep } from "./schedule.js";
+import { pauseSegment } from "./segment.js";
+import { charge, polling } from "./signals.js";
+import { SCHED_SOFTIRQ } from "./softirq.js";
+import { stopperStep } from "./stopper.js";
+import { serveEarlyTimers, serveTimers, timerDue } from "./task-timers.js";
+import { schedulerTick } from "./tick.js";
+import { schedTtwuPending } from "./wakeup.js";
+const RESCHEDULE_VECTOR = 253;
+const CALL_FUNCTION_SINGLE_VECTOR = 251;
+/** The event of `slot` is due. */
+export function dispatch(slot) {
+    if (slot >= k.slotTimer) {
+        timerInterrupt(slot - k.slotTimer);
+    }
+    else if (slot >= k.slotGlobal) {
+        globalTimer(slot - k.slotGlobal);
+    }
+    else if (slot >= k.slotRun) {
+        runEvent(slot - k.slotRun);
+    }
+    else if (slot >= k.slotCall) {
+        const cpu = slot - k.slotCall;
+        interrupt(cpu, polling(cpu) ? Todo.POLL : Todo.CALL);
+    }
+    else {
+        interrupt(slot, Todo.RESCHEDULE_IPI);
+    }
+}
+/** The tick of a CPU is due. */
+export function tickInterrupt(cpu) {
+    if (loop.busy[cpu] !== 0) {
+        loop.todo[cpu] |= Todo.TICK;
+        return;
+    }
+    k.thisCpu = cpu;
+    tick(cpu);
+    // The common case: a task computes on and nothing is to be done.
+    if (loop.todo[cpu] !== 0 || loop.segmentActive[cpu] === 0)
+        runCpu(cpu);
+}
+/** A kernel stretch or the current task's user segment has ended. */
+function runEvent(cpu) {
+    if (loop.busy[cpu] !== 0) {
+        loop.busy[cpu] = 0;
+    }
+    else {
+        loop.segmentActive[cpu] = 0;
+        workDone(rq.curr[cpu]);
+    }
+    runCpu(cpu);
+}
+function interrupt(cpu, bit) {
+    loop.todo[cpu] |= bit;
+    if (loop.busy[cpu] === 0)
+        runCpu(cpu);
+}
+function timerInterrupt(task) {
+    const cpu = timerDue(task);
+    interrupt(cpu, Todo.TIMER);
+}
+/** Timers of no CPU in particular run on whichever is active first. */
+function globalTimer(index) {
+    k.thisCpu = firstActiveCpu();
+    const nrGroups = k.groups.count;
+    if (index === 2 * nrGroups)
+        rtPeriodExpired();
+    else if ((index & 1) === 0)
+        periodTimerExpired(index >>> 1);
+    else
+        slackTimerExpired(index >>> 1);
+    if (loop.busy[k.thisCpu] === 0)
+        runCpu(k.thisCpu);
+}
+/** Gives control to a CPU that is not busy. */
+export function runCpu(cpu) {
+    const { nrCpus } = k;
+    k.thisCpu = cpu;
+    for (;;) {
+        const todo = loop.todo[cpu];
+        if (todo !== 0) {
+            if ((todo & Todo.PAY) !== 0) {
+                beBusy(cpu);
+                return;
+            }
+            if ((todo & Todo.SCHEDULE) !== 0)
+                scheduleStep(cpu);
+            else if ((todo & TODO_IRQS) !== 0)
+                handleIrq(cpu, todo & TODO_IRQS);
+            else if ((todo & Todo.SOFTIRQ) !== 0)
+                handleSoftirq(cpu);
+            else if (loop.idlePhase[cpu] !== IdlePhase.BUSY)
+                leaveIdle(cpu);
+            else
+                scheduleBegin(cpu);
+            continue;
+        }
+        const curr = rq.curr[cpu];
+        if (curr >= 2 * nrCpus) {
+            if (loop.segmentActive[cpu] !== 0 || !runProgram(cpu, curr))
+                return;
+        }
+        else if (curr < nrCpus) {
+            if (!idleStep(cpu))
+                return;
+        }
+        else {
+            stopperStep(cpu);
+        }
+    }
+}
+/** Lets the time of the kernel work just done pass. */
+function beBusy(cpu) {
+    if (loop.segmentActive[cpu] !== 0)
+        saveWork(rq.curr[cpu], pauseSegment(cpu));
+    loop.busy[cpu] = 1;
+    loop.todo[cpu] &= ~Todo.PAY;
+    k.queue.schedule(k.slotRun + cpu, k.now + loop.debt[cpu]);
+    loop.debt[cpu] = 0;
+}
+/** Handles the first of the interrupts in `pending`. */
+function handleIrq(cpu, pending) {
+    const bit = pending & -pending;
+    loop.todo[cpu] &= ~bit;
+    if (bit === Todo.TICK) {
+        tick(cpu);
+        return;
+    }
+    if (loop.idlePhase[cpu] === IdlePhase.WAIT)
+        loop.idlePhase[cpu] = IdlePhase.ITERATE;
+    k.inInterrupt = true;
+    if (bit !== Todo.POLL)
+        charge(cpu, k.costs.irqNs);
+    if (bit === Todo.TIMER) {
+        serveTimers(cpu);
+    }
+    else if (bit === Todo.RESCHEDULE_IPI) {
+        if (k.tracing)
+            record(Ev.RESCHEDULE_ENTRY, cpu, RESCHEDULE_VECTOR);
+    }
+    else {
+        if (k.tracing && bit === Todo.CALL)
+            record(Ev.CALL_FUNCTION_SINGLE_ENTRY, cpu, CALL_FUNCTION_SINGLE_VECTOR);
+        // Function calls come before queued wakeups. @spec 01 §4
+        k.hooks.nohzCall(cpu);
+        if (rq.ttwuPending[cpu] !== 0)
+            schedTtwuPending(cpu);
+    }
+    k.inInterrupt = false;
+}
+function tick(cpu) {
+    const { costs } = k;
+    if (loop.idlePhase[cpu] === IdlePhase.WAIT)
+        loop.idlePhase[cpu] = IdlePhase.ITERATE;
+    k.inInterrupt = true;
+    charge(cpu, costs.irqNs + costs.tickNs);
+    serveEarlyTimers(cpu);
+    schedulerTick(cpu);
+    k.inInterrupt = false;
+}
+function handleSoftirq(cpu) {
+    const first = loop.inSoftirq[cpu] === 0;
+    if (first) {
+        loop.inSoftirq[cpu] = 1;
+        charge(cpu, k.costs.softirqNs);
+        if (k.tracing)
+            record(Ev.SOFTIRQ_ENTRY, cpu, SCHED_SOFTIRQ);
+    }
+    if (k.hooks.softirqStep(cpu, first) === UNFINISHED)
+        return;
+    if (k.tracing)
+        record(Ev.SOFTIRQ_EXIT, cpu, SCHED_SOFTIRQ);
+    loop.inSoftirq[cpu] = 0;
+    loop.todo[cpu] &= ~Todo.SOFTIRQ;
+}

@@ -1,0 +1,196 @@
+/** Numbers of one schedstat domain line: three idle types of eight, then twelve. @spec 09 §1 */
+export const DOMAIN_COUNTERS = 36;
+/** Offsets in a block of eight. */
+export const Lb = {
+    COUNT: 0,
+    BALANCED: 1,
+    FAILED: 2,
+    IMBALANCE: 3,
+    GAINED: 4,
+    HOT_GAINED: 5,
+    NOBUSYQ: 6,
+    NOBUSYG: 7,
+};
+/** Offsets of the rest. */
+export const Alb = { COUNT: 24, FAILED: 25, PUSHED: 26 };
+export const Ttwu = { WAKE_REMOTE: 33, MOVE_AFFINE: 34 };
+export class DomainState {
+    tree;
+    nrDomains;
+    /** Lowest domain of each CPU, or -1. */
+    lowest;
+    cpu;
+    level;
+    flags;
+    parent;
+    child;
+    spanWeight;
+    imbalancePct;
+    cacheNiceTries;
+    imbNumaNr;
+    minInterval;
+    maxInterval;
+    busyFactor;
+    shared;
+    /** The span as a mask: `maskWords` words of `masks` from here. */
+    spanMask;
+    /** The span as a list in `lists`. */
+    spanBase;
+    /** Ring of group ids in `lists`: base, length, and where this CPU enters it. */
+    ringBase;
+    ringLength;
+    ringStart;
+    // What balancing remembers. Intervals in ms, times in jiffies, costs in ns.
+    balanceInterval;
+    nrBalanceFailed;
+    lastBalance;
+    maxNewidleLbCost;
+    lastDecayMaxLbCost;
+    newidleCall;
+    newidleSuccess;
+    newidleRatio;
+    /** schedstat counters, `DOMAIN_COUNTERS` a domain. */
+    counters;
+    groupBase;
+    groupWeight;
+    groupFlags;
+    /** The balance mask as a list. */
+    groupBalanceBase;
+    groupBalanceLength;
+    groupBalanceCpu;
+    groupSgc;
+    groupPreferCpu;
+    /** First CPU of the group, for groups of one. */
+    groupFirst;
+    groupMask;
+    sgcCapacity;
+    sgcMin;
+    sgcMax;
+    sgcNextUpdate;
+    sgcImbalance;
+    // sched_domain_shared
+    nrBusyCpus;
+    hasIdleCores;
+    nrIdleScan;
+    /** Pools. */
+    lists;
+    masks;
+    maskWords;
+    constructor(tree, nrCpus, jiffies) {
+        const { domains, groups } = tree;
+        const n = domains.length;
+        this.tree = tree;
+        this.nrDomains = n;
+        this.maskWords = (nrCpus + 31) >>> 5;
+        this.lowest = Int32Array.from({ length: nrCpus }, (_, cpu) => tree.ofCpu[cpu]?.[0] ?? -1);
+        const lists = new ListPool();
+        const masks = new MaskPool();
+        const ints = (of) => Int32Array.from({ length: n }, (_, i) => of(i));
+        this.cpu = ints((i) => domains[i].cpu);
+        this.level = ints((i) => domains[i].level);
+        this.flags = ints((i) => domains[i].flags);
+        this.parent = ints((i) => domains[i].parent);
+        this.child = ints((i) => domains[i].child);
+        this.spanWeight = ints((i) => domains[i].spanWeight);
+        this.imbalancePct = ints((i) => domains[i].imbalancePct);
+        this.cacheNiceTries = ints((i) => domains[i].cacheNiceTries);
+        this.imbNumaNr = ints((i) => domains[i].imbNumaNr);
+        this.minInterval = ints((i) => domains[i].minInterval);
+        this.maxInterval = ints((i) => domains[i].maxInterval);
+        this.busyFactor = ints((i) => domains[i].busyFactor);
+        this.shared = ints((i) => domains[i].shared);
+        this.spanMask = ints((i) => masks.add(domains[i].span));
+        this.spanBase = ints((i) => lists.add(domains[i].cpus));
+        this.ringBase = ints((i) => lists.add(domains[i].ring));
+        this.ringLength = ints((i) => domains[i].ring.length);
+        this.ringStart = ints((i) => domains[i].ringStart);
+        this.balanceInterval = Float64Array.from(this.minInterval);
+        this.nrBalanceFailed = new Int32Array(n);
+        this.lastBalance = new Float64Array(n).fill(jiffies);
+        this.maxNewidleLbCost = new Float64Array(n);
+        this.lastDecayMaxLbCost = new Float64Array(n).fill(jiffies);
+        this.newidleCall = new Int32Array(n).fill(512);
+        this.newidleSuccess = new Int32Array(n).fill(256);
+        this.newidleRatio = new Int32Array(n).fill(512);
+        this.counters = new Float64Array(n * DOMAIN_COUNTERS);
+        this.groupBase = Int32Array.from(groups, (g) => lists.add(g.cpus));
+        this.groupWeight = Int32Array.from(groups, (g) => g.cpus.length);
+        this.groupFlags = Int32Array.from(groups, (g) => g.flags);
+        const balance = groups.map((g) => g.cpus.filter((c) => (g.balanceMask[c >>> 5] & (1 << (c & 31))) !== 0));
+        this.groupBalanceBase = Int32Array.from(balance, (list) => lists.add(list));
+        this.groupBalanceLength = Int32Array.from(balance, (list) => list.length);
+        this.groupBalanceCpu = Int32Array.from(groups, (g) => g.balanceCpu);
+        this.groupSgc = Int32Array.from(groups, (g) => g.sgc);
+        this.groupPreferCpu = Int32Array.from(groups, (g) => g.asymPreferCpu);
+        this.groupFirst = Int32Array.from(groups, (g) => g.cpus[0]);
+        this.groupMask = Int32Array.from(groups, (g) => masks.add(g.mask));
+        this.sgcCapacity = Float64Array.from(tree.capacities, (c) => c.capacity);
+        this.sgcMin = Float64Array.from(tree.capacities, (c) => c.minCapacity);
+        this.sgcMax = Float64Array.from(tree.capacities, (c) => c.maxCapacity);
+        this.sgcNextUpdate = new Float64Array(tree.capacities.length);
+        this.sgcImbalance = new Int32Array(tree.capacities.length);
+        this.nrBusyCpus = new Int32Array(tree.nrShared);
+        for (const d of domains)
+            if (d.shared >= 0)
+                this.nrBusyCpus[d.shared] = d.spanWeight;
+        this.hasIdleCores = new Int32Array(tree.nrShared);
+        this.nrIdleScan = new Int32Array(tree.nrShared);
+        this.lists = lists.build();
+        this.masks = masks.build(this.maskWords);
+    }
+    /** Id of the local group of a domain. */
+    localGroup(sd) {
+        return this.lists[this.ringBase[sd] + this.ringStart[sd]];
+    }
+    spans(sd, cpu) {
+        return (this.masks[this.spanMask[sd] + (cpu >>> 5)] & (1 << (cpu & 31))) !== 0;
+    }
+    groupHas(group, cpu) {
+        return (this.masks[this.groupMask[group] + (cpu >>> 5)] & (1 << (cpu & 31))) !== 0;
+    }
+}
+/** Lists of numbers, each array stored once however often it is added. */
+class ListPool {
+    #bases = new Map();
+    #lists = [];
+    #length = 0;
+    add(list) {
+        const known = this.#bases.get(list);
+        if (known !== undefined)
+            return known;
+        const base = this.#length;
+        this.#bases.set(list, base);
+        this.#lists.push(list);
+        this.#length += list.length;
+        return base;
+    }
+    build() {
+        const out = new Int32Array(this.#length);
+        let at = 0;
+        for (const list of this.#lists) {
+            out.set(list, at);
+            at += list.length;
+        }
+        return out;
+    }
+}
+/** Masks, each array stored once; `add` returns the offset of the first word. */
+class MaskPool {
+    #ids = new Map();
+    #words = 0;
+    add(mask) {
+        const known = this.#ids.get(mask);
+        if (known !== undefined)
+            return known;
+        const at = this.#words;
+        this.#ids.set(mask, at);
+        this.#words += mask.length;
+        return at;
+    }
+    build(words) {
+        const out = new Uint32Array(Math.max(words, this.#words));
+        for (const [mask, at] of this.#ids)
+            out.set(mask, at);
+        return out;
+    }
+}

@@ -1,0 +1,325 @@
+/**
+ * CFS at the level of one runqueue: virtual time, the queue ordered by it, slices, placement, and entities coming and
+ * going. Tasks and hierarchies are in `fair.ts`, choosing in `fair-pick.ts`. @spec 02 §3-5
+ *
+ * The queue is a doubly linked list in order of vruntime (equal ones in order of arrival) that does not contain the
+ * running entity. Insertion walks from both ends at once, because entities that ran go to the right and those that slept
+ * to the left, so that a long queue is rarely walked far.
+ */
+import { Ev } from "../trace/events.js";
+import * as avg from "./averages.js";
+import * as cfs from "./cfs-rq.js";
+import { assignRuntime, checkEnqueueThrottle, returnRuntime } from "./cfs-runtime.js";
+import * as se from "./entity.js";
+import { k } from "./kernel.js";
+import { DO_ATTACH, DO_DETACH, reweightLoadAvg, UPDATE_TG, updateLoadAvg } from "./load-avg.js";
+import { isTask } from "./predicates.js";
+import { recordTask } from "./record.js";
+import * as rq from "./rq.js";
+import * as tasks from "./tasks.js";
+import { OnRq } from "./tasks.js";
+import { calcDelta, calcDeltaFair, inverseOf, scaleDown } from "./weight.js";
+/** Enqueue flags. */
+export const Enqueue = { WAKEUP: 1, RESTORE: 2, MOVE: 4, MIGRATED: 8 };
+/** Dequeue flags. */
+export const Dequeue = { SLEEP: 1, SAVE: 2, MOVE: 4 };
+/** Tasks that share the latency target before the period is stretched. @spec 02 §1 */
+export const SCHED_NR_LATENCY = 8;
+/** Charges the running entity for the time since it was last charged. @spec 02 §3 */
+export function updateCurr(q) {
+    const curr = cfs.curr[q];
+    if (curr < 0)
+        return;
+    const cpu = cfs.cpu[q];
+    const now = rq.clock[cpu];
+    const delta = now - se.execStart[curr];
+    if (delta <= 0)
+        return;
+    se.execStart[curr] = now;
+    se.sumExec[curr] += delta;
+    se.vruntime[curr] += calcDeltaFair(delta, se.weight[curr], se.inverse[curr]);
+    updateMinVruntime(q);
+    if (isTask(curr) && k.recorder.on[Ev.SCHED_STAT_RUNTIME]) {
+        recordTask(Ev.SCHED_STAT_RUNTIME, k.thisCpu, curr, delta, se.vruntime[curr]);
+    }
+    if (cfs.runtimeEnabled[q] !== 0)
+        assignRuntime(q, delta);
+}
+export function updateMinVruntime(q) {
+    const curr = cfs.curr[q];
+    const left = cfs.leftmost[q];
+    const running = curr >= 0 && se.onRq[curr] !== 0;
+    let candidate;
+    if (running) {
+        candidate = se.vruntime[curr];
+        if (left >= 0 && se.vruntime[left] < candidate)
+            candidate = se.vruntime[left];
+    }
+    else {
+        if (left < 0)
+            return;
+        candidate = se.vruntime[left];
+    }
+    if (candidate > cfs.minVruntime[q])
+        cfs.minVruntime[q] = candidate;
+}
+// ---- the queue
+export function insertEntity(q, e) {
+    const { vruntime, next, prev } = se;
+    const v = vruntime[e];
+    const last = cfs.rightmost[q];
+    if (last < 0 || vruntime[last] <= v) {
+        link(q, e, last, -1);
+        return;
+    }
+    const first = cfs.leftmost[q];
+    if (vruntime[first] > v) {
+        link(q, e, -1, first);
+        return;
+    }
+    // first <= v < last: somewhere in between
+    let left = first;
+    let right = last;
+    for (;;) {
+        const before = prev[right];
+        if (vruntime[before] <= v) {
+            link(q, e, before, right);
+            return;
+        }
+        right = before;
+        const after = next[left];
+        if (vruntime[after] > v) {
+            link(q, e, left, after);
+            return;
+        }
+        left = after;
+    }
+}
+function link(q, e, before, after) {
+    const { next, prev } = se;
+    prev[e] = before;
+    next[e] = after;
+    if (before < 0)
+        cfs.leftmost[q] = e;
+    else
+        next[before] = e;
+    if (after < 0)
+        cfs.rightmost[q] = e;
+    else
+        prev[after] = e;
+}
+export function eraseEntity(q, e) {
+    const { next, prev } = se;
+    const before = prev[e];
+    const after = next[e];
+    if (before < 0)
+        cfs.leftmost[q] = after;
+    else
+        next[before] = after;
+    if (after < 0)
+        cfs.rightmost[q] = before;
+    else
+        prev[after] = before;
+    next[e] = -1;
+    prev[e] = -1;
+}
+/** Takes an entity out of the buddies of its runqueue and, where it stands for them, of those above. */
+export function clearBuddies(e) {
+    clearBuddy(cfs.lastBuddy, e);
+    clearBuddy(cfs.nextBuddy, e);
+    clearBuddy(cfs.skipBuddy, e);
+}
+function clearBuddy(buddies, e) {
+    const { cfsRq, parent } = se;
+    for (let s = e; s >= 0; s = parent[s]) {
+        const q = cfsRq[s];
+        if (buddies[q] !== s)
+            return;
+        buddies[q] = -1;
+    }
+}
+// ---- slices: @spec 02 §4
+function period(nr) {
+    return nr > SCHED_NR_LATENCY ? nr * k.minGranularityNs : k.latencyNs;
+}
+/** How long the entity should run before others get their turn, ns. */
+export function schedSlice(q, e) {
+    let nr = k.features.ALT_PERIOD ? cfs.hNrRunning[cfs.cpu[q]] : cfs.nrRunning[q];
+    const queued = se.onRq[e] !== 0;
+    if (!queued)
+        nr++;
+    let slice = period(nr);
+    for (let s = e; s >= 0; s = se.parent[s]) {
+        let load = cfs.load[se.cfsRq[s]];
+        if (se.onRq[s] === 0)
+            load += se.weight[s];
+        slice = calcDelta(slice, se.weight[s], inverseOf(load));
+    }
+    if (!k.features.BASE_SLICE)
+        return slice;
+    const idleAmongOthers = isIdleEntity(e) && cfs.idleNrRunning[q] !== cfs.nrRunning[q];
+    return Math.max(slice, idleAmongOthers ? k.tunables.idleMinGranularityNs : k.minGranularityNs);
+}
+function schedVslice(q, e) {
+    return calcDeltaFair(schedSlice(q, e), se.weight[e], se.inverse[e]);
+}
+/** A SCHED_IDLE task or the entity of a group with cpu.idle. */
+export function isIdleEntity(e) {
+    return se.isIdle[e] !== 0;
+}
+// ---- placement: @spec 02 §5
+/** exec_start this long ago says nothing about vruntime any more: 2^63 / 1024 ns. */
+const ANCIENT_NS = 2 ** 53;
+export function placeEntity(q, e, initial) {
+    let v = cfs.minVruntime[q];
+    if (initial) {
+        if (k.features.START_DEBIT)
+            v += schedVslice(q, e);
+    }
+    else {
+        const threshold = isIdleEntity(e) ? k.minGranularityNs : k.latencyNs;
+        v -= k.features.GENTLE_FAIR_SLEEPERS ? Math.floor(threshold / 2) : threshold;
+    }
+    const sleptFor = rq.clock[cfs.cpu[q]] - se.execStart[e];
+    if (se.execStart[e] !== 0 && sleptFor > ANCIENT_NS)
+        se.vruntime[e] = v;
+    else if (v > se.vruntime[e])
+        se.vruntime[e] = v;
+}
+// ---- coming and going: @spec 02 §5
+export function enqueueEntity(q, e, flags) {
+    const isCurr = cfs.curr[q] === e;
+    const renorm = (flags & Enqueue.WAKEUP) === 0 || (flags & Enqueue.MIGRATED) !== 0;
+    if (renorm && isCurr)
+        se.vruntime[e] += cfs.minVruntime[q];
+    updateCurr(q);
+    if (renorm && !isCurr)
+        se.vruntime[e] += cfs.minVruntime[q];
+    updateLoadAvg(q, e, UPDATE_TG | DO_ATTACH);
+    if (!isTask(e)) {
+        seUpdateRunnable(e);
+        updateCfsGroup(e);
+    }
+    accountEntityEnqueue(q, e);
+    if ((flags & Enqueue.WAKEUP) !== 0)
+        placeEntity(q, e, false);
+    if ((flags & Enqueue.MIGRATED) !== 0)
+        se.execStart[e] = 0;
+    if (!isCurr)
+        insertEntity(q, e);
+    se.onRq[e] = 1;
+    if (cfs.nrRunning[q] === 1 && q >= k.nrCpus) {
+        checkEnqueueThrottle(q);
+        if (cfs.throttleCount[q] === 0)
+            addToLeafList(q);
+    }
+}
+export function dequeueEntity(q, e, flags) {
+    const ofTask = isTask(e);
+    const migrating = ofTask && tasks.onRq[e] === OnRq.MIGRATING;
+    updateCurr(q);
+    updateLoadAvg(q, e, migrating ? UPDATE_TG | DO_DETACH : UPDATE_TG);
+    if (!ofTask)
+        seUpdateRunnable(e);
+    clearBuddies(e);
+    if (cfs.curr[q] !== e)
+        eraseEntity(q, e);
+    se.onRq[e] = 0;
+    accountEntityDequeue(q, e);
+    if ((flags & Dequeue.SLEEP) === 0)
+        se.vruntime[e] -= cfs.minVruntime[q];
+    if (cfs.runtimeEnabled[q] !== 0)
+        returnRuntime(q);
+    if (!ofTask)
+        updateCfsGroup(e);
+    if ((flags & (Dequeue.SAVE | Dequeue.MOVE)) !== Dequeue.SAVE)
+        updateMinVruntime(q);
+}
+function accountEntityEnqueue(q, e) {
+    cfs.load[q] += se.weight[e];
+    if (isTask(e))
+        addToCfsTasks(cfs.cpu[q], e);
+    cfs.nrRunning[q] += 1;
+    if (isIdleEntity(e))
+        cfs.idleNrRunning[q] += 1;
+}
+function accountEntityDequeue(q, e) {
+    cfs.load[q] -= se.weight[e];
+    if (isTask(e))
+        removeFromCfsTasks(cfs.cpu[q], e);
+    cfs.nrRunning[q] -= 1;
+    if (isIdleEntity(e))
+        cfs.idleNrRunning[q] -= 1;
+}
+/** A runqueue and its ancestors are among those whose averages decay. */
+function addToLeafList(q) {
+    for (let p = q; p >= k.nrCpus; p = cfs.parent[p])
+        cfs.onLeafList[p] = 1;
+}
+// ---- the list of all CFS tasks of a CPU: head most recently queued or run. @spec 06 §1
+export function addToCfsTasks(cpu, task) {
+    const { listNext, listPrev } = tasks;
+    const head = rq.cfsTasksHead[cpu];
+    listPrev[task] = -1;
+    listNext[task] = head;
+    if (head < 0)
+        rq.cfsTasksTail[cpu] = task;
+    else
+        listPrev[head] = task;
+    rq.cfsTasksHead[cpu] = task;
+}
+export function removeFromCfsTasks(cpu, task) {
+    const { listNext, listPrev } = tasks;
+    const before = listPrev[task];
+    const after = listNext[task];
+    if (before < 0)
+        rq.cfsTasksHead[cpu] = after;
+    else
+        listNext[before] = after;
+    if (after < 0)
+        rq.cfsTasksTail[cpu] = before;
+    else
+        listPrev[after] = before;
+}
+export function moveToHeadOfCfsTasks(cpu, task) {
+    if (rq.cfsTasksHead[cpu] === task)
+        return;
+    removeFromCfsTasks(cpu, task);
+    addToCfsTasks(cpu, task);
+}
+// ---- groups: @spec 02 §10
+/** The number of tasks below a group that PELT will see. @spec 03 §3 */
+export function seUpdateRunnable(e) {
+    se.runnableWeight[e] = cfs.hNrRunning[se.myQ[e]];
+}
+/** Weight of a group on this CPU: its shares by its part of the group's load. */
+export function calcGroupShares(q) {
+    const { groups } = k;
+    const g = cfs.group[q];
+    const tgShares = groups.shares[g];
+    const load = Math.max(scaleDown(cfs.load[q]), avg.loadAvg[q]);
+    const total = groups.loadAvg[g] - cfs.tgLoadAvgContrib[q] + load;
+    let shares = tgShares * load;
+    if (total !== 0)
+        shares = Math.floor(shares / total);
+    return Math.min(Math.max(shares, 2), tgShares);
+}
+/** Gives a group's entity the weight it deserves at the moment. */
+export function updateCfsGroup(e) {
+    const q = se.myQ[e];
+    if (q < 0 || cfs.throttleCount[q] !== 0)
+        return;
+    reweightEntity(se.cfsRq[e], e, calcGroupShares(q), -1);
+}
+/** Changes an entity's weight; `inverse` -1 for "work it out". @spec 03 §6 */
+export function reweightEntity(q, e, weight, inverse) {
+    const queued = se.onRq[e] !== 0;
+    if (queued) {
+        if (cfs.curr[q] === e)
+            updateCurr(q);
+        cfs.load[q] -= se.weight[e];
+    }
+    reweightLoadAvg(q, e, weight, inverse < 0 ? inverseOf(weight) : inverse);
+    if (queued)
+        cfs.load[q] += weight;
+}

@@ -1,0 +1,143 @@
+/**
+ * Tasks come and go: fork, first wakeup, exec, exit. @spec 05 §6-7
+ */
+import { Ev, MigrateCause } from "../trace/events.js";
+import { activateTask, checkPreemptCurr, setTaskRq } from "./activate.js";
+import * as avg from "./averages.js";
+import { AVG_SE } from "./averages.js";
+import { updateRqClock } from "./clock.js";
+import * as se from "./entity.js";
+import { setLoadWeight, taskForkFair } from "./fair.js";
+import { Wake } from "./hooks.js";
+import { allocateTask, k } from "./kernel.js";
+import { postInitEntityUtilAvg } from "./load-avg.js";
+import { tracePrio } from "./predicates.js";
+import { policyNumber } from "./program-code.js";
+import * as progress from "./progress.js";
+import { recordTask } from "./record.js";
+import { charge, setNeedResched } from "./signals.js";
+import { stopAndMigrate } from "./stopper.js";
+import { setPolicyFields } from "./task-changes.js";
+import * as tasks from "./tasks.js";
+import { Class, Policy, State, TASK_NORMAL } from "./tasks.js";
+import { selectTaskRq, tryToWakeUp } from "./wakeup.js";
+import { scaleDown } from "./weight.js";
+/** pids of workload tasks count from here. */
+const FIRST_PID = 1000;
+/** Takes a slot and fills in a task of a kind, not yet runnable, on the executing CPU; `index` -1: the kind's next. */
+export function createTask(kind, parent, index) {
+    const task = allocateTask();
+    const spec = k.programs.workload.kinds[kind];
+    tasks.clear(task);
+    se.clear(task);
+    progress.clear(task);
+    avg.clearRows(AVG_SE + task, 1);
+    tasks.alive[task] = 1;
+    tasks.state[task] = State.NEW;
+    tasks.wakeeFlipDecay[task] = k.jiffies;
+    if (parent >= 0)
+        inherit(task, parent);
+    if (spec.cpus !== null)
+        tasks.allowed[task] = k.affinity.of(spec.cpus);
+    tasks.nrAllowed[task] = k.affinity.weight(tasks.allowed[task]);
+    tasks.perCpuKthread[task] = spec.kthread && tasks.nrAllowed[task] === 1 ? 1 : 0;
+    if (spec.group >= 0)
+        tasks.group[task] = spec.group + 1;
+    setBirthPolicy(task, spec, parent);
+    setLoadWeight(task, false);
+    avg.loadAvg[AVG_SE + task] = scaleDown(se.weight[task]);
+    k.programs.start(task, kind, parent, index);
+    tasks.traceId[task] = k.recorder.addTask({
+        pid: FIRST_PID + k.nextPid++,
+        comm: spec.comm.replace('%d', `${progress.index[task]}`).slice(0, 15),
+        kind: spec.name,
+        kthread: spec.kthread,
+    });
+    setTaskRq(task, k.thisCpu);
+    if (tasks.schedClass[task] === Class.FAIR)
+        taskForkFair(task);
+    return task;
+}
+/** What a child has from its parent in any case. @spec 05 §3.1 */
+function inherit(task, parent) {
+    tasks.allowed[task] = tasks.allowed[parent];
+    tasks.group[task] = tasks.group[parent];
+    tasks.lastWakee[task] = tasks.lastWakee[parent];
+    tasks.wakeeFlips[task] = tasks.wakeeFlips[parent];
+    tasks.wakeeFlipDecay[task] = tasks.wakeeFlipDecay[parent];
+}
+/** Policy and nice level: the kind's, or the parent's where the kind says so. */
+function setBirthPolicy(task, spec, parent) {
+    if (spec.inherits !== true || parent < 0) {
+        tasks.nice[task] = spec.nice;
+        setPolicyFields(task, policyNumber(spec.policy), spec.priority);
+        return;
+    }
+    const parentKind = k.programs.workload.kinds[progress.kind[parent]];
+    const reset = parentKind.resetOnFork === true;
+    tasks.nice[task] = reset ? 0 : tasks.nice[parent];
+    const policy = reset ? Policy.NORMAL : tasks.policy[parent];
+    setPolicyFields(task, policy, 99 - tasks.prio[parent]);
+}
+/** One child of the current task. @spec 05 §6 */
+export function doFork(parent, kind, index) {
+    const child = createTask(kind, parent, index);
+    if (k.tracing)
+        recordTask(Ev.SCHED_PROCESS_FORK, k.thisCpu, parent, tasks.traceId[child]);
+    announceAffinity(child);
+    wakeUpNewTask(child);
+}
+/** The trace says where a task may run from its birth, if that is not everywhere. */
+export function announceAffinity(task) {
+    const allowed = tasks.allowed[task];
+    if (allowed === 0 || k.recorder.on[Ev.AFFINITY] === 0)
+        return;
+    if (k.tracing)
+        recordTask(Ev.AFFINITY, k.thisCpu, task, k.recorder.mask([...k.affinity.list(allowed)]));
+}
+/** A new task is placed and queued, always by its parent. */
+export function wakeUpNewTask(task) {
+    tasks.state[task] = State.RUNNING;
+    tasks.recentUsedCpu[task] = tasks.cpu[task];
+    const cpu = selectTaskRq(task, tasks.cpu[task], Wake.FORK);
+    setTaskRq(task, cpu);
+    updateRqClock(cpu);
+    postInitEntityUtilAvg(task);
+    activateTask(cpu, task, 0);
+    if (k.tracing)
+        recordTask(Ev.SCHED_WAKEUP_NEW, k.thisCpu, task, cpu, tracePrio(task));
+    checkPreemptCurr(cpu, task, Wake.FORK);
+}
+/** The current task replaces its program: a chance to go somewhere better. @spec 05 §7 */
+export function schedExec(cpu, task) {
+    const to = selectTaskRq(task, tasks.cpu[task], Wake.EXEC);
+    if (to !== cpu && k.cpuActive[to] !== 0)
+        stopAndMigrate(task, to, MigrateCause.EXEC, -1);
+}
+/** The current task ends; its slot is free once its CPU has switched away. */
+export function doExit(cpu, task) {
+    const { programs } = k;
+    if (k.tracing)
+        recordTask(Ev.SCHED_PROCESS_EXIT, cpu, task, tracePrio(task));
+    charge(cpu, k.costs.exitNs);
+    programs.alive--;
+    const parent = progress.parent[task];
+    if (parent >= 0 && tasks.alive[parent] !== 0) {
+        progress.children[parent] -= 1;
+        if (progress.waitsForChildren[parent] !== 0 && progress.children[parent] === 0) {
+            progress.waitsForChildren[parent] = 0;
+            tryToWakeUp(parent, TASK_NORMAL, 0);
+        }
+    }
+    orphan(task);
+    tasks.state[task] = State.DEAD;
+    setNeedResched(cpu);
+}
+/** Children outlive their parent: nobody waits for them any more. */
+function orphan(parent) {
+    if (progress.children[parent] === 0)
+        return;
+    for (let task = 2 * k.nrCpus; task < k.nrTasks; task++)
+        if (progress.parent[task] === parent)
+            progress.parent[task] = -1;
+}

@@ -1,0 +1,297 @@
+/**
+ * The simulated kernel: everything about it that is not in a table by CPU, task or entity.
+ *
+ * The scheduler is functions over the tables and this object, one file a concept, in layers that only look down:
+ *
+ *   cpu-loop (what a CPU does next) ─► wakeup, schedule ─► activate ─► fair, rt ─► load-avg ─► pelt, tables
+ *            └─► k.hooks: the balancing policy, from src/balance
+ *
+ * There is one, `k`, for a thread simulates one machine at a time; `initKernel` makes it ready for the next.
+ */
+import { UserError } from "../base/errors.js";
+import { EventQueue } from "../engine/event-queue.js";
+import { RandomStreams } from "../engine/random.js";
+import { AffinityPool } from "./affinity-pool.js";
+import * as avg from "./averages.js";
+import * as cfs from "./cfs-rq.js";
+import { MAX_CFS_RQS, MAX_TASKS } from "./columns.js";
+import * as counters from "./counters.js";
+import { DomainState } from "./domain-state.js";
+import * as se from "./entity.js";
+import { NullHooks } from "./hooks.js";
+import { MenuGovernor } from "./idle-governor.js";
+import * as loop from "./loop.js";
+import * as progress from "./progress.js";
+import * as rq from "./rq.js";
+import { RtLists } from "./rt-lists.js";
+import { Stoppers } from "./stop-work.js";
+import * as tasks from "./tasks.js";
+import { TickCursor } from "./tick-cursor.js";
+/** The nohz state all CPUs share. @spec 07 §3 */
+export class Nohz {
+    idleCpusMask;
+    nrCpus = 0;
+    hasBlocked = false;
+    needsUpdate = false;
+    nextBalance;
+    nextBlocked;
+    constructor(nrCpus, jiffies) {
+        this.idleCpusMask = new Uint32Array((nrCpus + 31) >>> 5);
+        this.nextBalance = jiffies;
+        this.nextBlocked = jiffies;
+    }
+}
+class KernelState {
+    // What it was made of.
+    topology;
+    config;
+    features;
+    tunables;
+    costs;
+    hooks = new NullHooks();
+    recorder;
+    /** Some kind of event is recorded. */
+    tracing = false;
+    nrCpus = 0;
+    hz = 0;
+    tickNs = 0;
+    /** Scaled by the number of CPUs, ns. @spec 02 §1 */
+    latencyNs = 0;
+    minGranularityNs = 0;
+    wakeupGranularityNs = 0;
+    /** No slice is shorter than this: of ordinary entities, and of idle ones among others. @spec 02 §4 */
+    leastSliceNs = 0;
+    leastIdleSliceNs = 0;
+    /** Jiffies. */
+    maxLoadBalanceInterval = 0;
+    /** How late the timer of an ordinary task may be. */
+    timerSlackNs = 0;
+    smtPresent = false;
+    asymCpucapacity = false;
+    /** Some task group besides the root exists. */
+    hasGroups = false;
+    // Time.
+    now = 0;
+    jiffies = 0;
+    /** When the next jiffy begins. */
+    nextJiffyAt = 0;
+    /** The CPU that executes at this moment of the simulation, and whether it is handling a hard interrupt. */
+    thisCpu = 0;
+    inInterrupt = false;
+    // Its parts.
+    queue;
+    ticks;
+    /** One newidle stream a CPU (as the kernel's per-CPU generator). */
+    random;
+    /** Domains, groups and what balancing remembers in them. */
+    sd;
+    groups;
+    affinity;
+    nohz;
+    rt;
+    rtPeriodActive = false;
+    stoppers;
+    /** Chooses idle states; null without an idle driver. */
+    governor = null;
+    /** What tasks do. */
+    programs;
+    /** Thread siblings of each CPU, ascending, itself included. */
+    siblings = [];
+    cpuActive = new Uint8Array(0);
+    /** Throttles a cfs_rq out of runtime; see bandwidth.ts, which sets it. True if it is throttled now. */
+    throttleCfsRq = () => false;
+    // Root domain. @spec 06 §5.4
+    overload = false;
+    overutilized = false;
+    maxCpuCapacity = 0;
+    /** Energy-aware placement is possible and on. @spec 05 §8 */
+    energyAware = false;
+    /** The system-wide try-lock of SD_SERIALIZE domains: the CPU that holds it, or -1. */
+    balancingLock = -1;
+    // Task slots: how many are or were in use, and which of those are free.
+    nrTasks = 0;
+    freeTasks = [];
+    nextPid = 0;
+    /** Rotates the destinations of affinity changes. */
+    affinityRotor = 0;
+    /** The simulation that is going on. */
+    simulation = null;
+    /** Program steps taken at one instant, to notice programs that never use time. */
+    stepInstant = -1;
+    stepsAtInstant = 0;
+    /** First event slots of each kind: reschedule interrupts are 0..nrCpus-1, then these. */
+    slotCall = 0;
+    slotRun = 0;
+    slotGlobal = 0;
+    slotTimer = 0;
+}
+export const k = new KernelState();
+/** Event slots of tasks beyond these are made as they are needed. */
+const FIRST_TIMER_SLOTS = 1024;
+/** Makes the kernel ready to boot on a machine. `programs` and `hooks` are the caller's to set. */
+export function initKernel(topology, tree, config, recorder, groups) {
+    const n = topology.nrCpus;
+    if (n * groups.count > MAX_CFS_RQS) {
+        throw new UserError('limit', `${groups.count - 1} control groups on ${n} CPUs are more than ${MAX_CFS_RQS} runqueues`);
+    }
+    Object.assign(k, new KernelState());
+    k.topology = topology;
+    k.config = config;
+    k.features = config.features;
+    k.tunables = config.tunables;
+    k.costs = config.costs;
+    k.recorder = recorder;
+    k.tracing = recorder.on.includes(1);
+    k.nrCpus = n;
+    initClock(config);
+    initTunables(topology, config);
+    initTables(topology, groups, config);
+    k.groups = groups;
+    k.hasGroups = groups.count > 1;
+    wireGroups(groups);
+    k.sd = new DomainState(tree, n, k.jiffies);
+    k.smtPresent = tree.smtPresent;
+    k.asymCpucapacity = tree.asymCpucapacity;
+    k.maxCpuCapacity = tree.maxCpuCapacity;
+    k.affinity = new AffinityPool(n);
+    k.nohz = new Nohz(n, k.jiffies);
+    k.rt = new RtLists(n);
+    k.stoppers = new Stoppers(n);
+    k.governor = config.environment.idleGovernor === 'menu' ? new MenuGovernor(n) : null;
+    k.cpuActive = topology.online.slice();
+    k.siblings = siblingsOf(topology);
+    k.nrTasks = 2 * n;
+    k.slotCall = n;
+    k.slotRun = 2 * n;
+    k.slotGlobal = 3 * n;
+    k.slotTimer = k.slotGlobal + 2 * groups.count + 1;
+    k.queue = new EventQueue(k.slotTimer + 2 * n + FIRST_TIMER_SLOTS);
+    k.random = new RandomStreams(n);
+    for (let cpu = 0; cpu < n; cpu++)
+        k.random.seed(cpu, config.seed, 'newidle', cpu);
+}
+function initClock(config) {
+    const { tickOffsetNs, tickPhase, bootJiffies } = config.environment;
+    k.hz = config.tunables.hz;
+    k.tickNs = Math.floor(1_000_000_000 / k.hz);
+    k.jiffies = bootJiffies;
+    k.nextJiffyAt = k.tickNs - tickOffsetNs;
+    k.ticks = new TickCursor(k.nrCpus, k.tickNs, tickOffsetNs, tickPhase === 'skewed');
+}
+/** @spec 02 §1 */
+function initTunables(topology, config) {
+    const t = config.tunables;
+    const online = topology.online.reduce((sum, on) => sum + on, 0);
+    const scale = scaleFactor(t.tunableScaling, online);
+    k.latencyNs = t.latencyNs * scale;
+    k.minGranularityNs = t.minGranularityNs * scale;
+    k.wakeupGranularityNs = t.wakeupGranularityNs * scale;
+    if (config.features.BASE_SLICE) {
+        k.leastSliceNs = k.minGranularityNs;
+        k.leastIdleSliceNs = Math.min(k.minGranularityNs, t.idleMinGranularityNs);
+    }
+    k.timerSlackNs = config.environment.timerSlackNs;
+    k.maxLoadBalanceInterval = Math.floor((k.hz * online) / 10);
+}
+function initTables(topology, groups, config) {
+    const n = topology.nrCpus;
+    const firstTasks = 2 * n;
+    rq.reset(n);
+    loop.reset(n);
+    counters.reset(n);
+    cfs.reset(n * groups.count);
+    tasks.reset(firstTasks);
+    progress.reset(firstTasks);
+    se.reset(firstTasks, n * groups.count);
+    avg.reset(n, n * groups.count, firstTasks);
+    const cost = Math.max(0, config.tunables.migrationCostNs);
+    for (let cpu = 0; cpu < n; cpu++) {
+        rq.curr[cpu] = cpu;
+        rq.cpuCapacityOrig[cpu] = topology.capacity[cpu];
+        rq.cpuCapacity[cpu] = topology.capacity[cpu];
+        rq.nextBalance[cpu] = k.jiffies;
+        rq.avgIdle[cpu] = 2 * cost;
+        rq.maxIdleBalanceCost[cpu] = cost;
+        rq.lastBlockedUpdate[cpu] = k.jiffies;
+        loop.speed[cpu] = topology.capacity[cpu];
+    }
+}
+/** Links the cfs_rqs and entities of task groups. @spec 02 §10 */
+function wireGroups(groups) {
+    const n = k.nrCpus;
+    for (let g = 0; g < groups.count; g++) {
+        for (let cpu = 0; cpu < n; cpu++) {
+            const q = g * n + cpu;
+            cfs.cpu[q] = cpu;
+            cfs.group[q] = g;
+            if (g === 0)
+                continue;
+            const parent = groups.parent[g] * n + cpu;
+            const e = se.GROUP_ENTITIES + q;
+            cfs.entity[q] = e;
+            cfs.parent[q] = parent;
+            se.myQ[e] = q;
+            se.cfsRq[e] = parent;
+            se.parent[e] = groups.parent[g] === 0 ? -1 : se.GROUP_ENTITIES + parent;
+        }
+    }
+}
+function siblingsOf(topology) {
+    const byCore = new Map();
+    for (let cpu = 0; cpu < topology.nrCpus; cpu++) {
+        if (topology.online[cpu] === 0)
+            continue;
+        const core = topology.core[cpu];
+        if (!byCore.has(core))
+            byCore.set(core, []);
+        byCore.get(core).push(cpu);
+    }
+    const lists = new Map([...byCore].map(([core, list]) => [core, Int32Array.from(list)]));
+    const none = new Int32Array(0);
+    return Array.from(topology.core, (core) => lists.get(core) ?? none);
+}
+function scaleFactor(scaling, online) {
+    const cpus = Math.min(online, 8);
+    if (scaling === 0)
+        return 1;
+    if (scaling === 2)
+        return cpus;
+    return 1 + (31 - Math.clz32(cpus));
+}
+/** A free task slot. */
+export function allocateTask() {
+    const free = k.freeTasks.pop();
+    if (free !== undefined)
+        return free;
+    if (k.nrTasks === MAX_TASKS) {
+        throw new UserError('limit', `more than ${MAX_TASKS - 2 * k.nrCpus} tasks are alive at ${k.now} ns`);
+    }
+    const task = k.nrTasks++;
+    tasks.use(k.nrTasks);
+    progress.use(k.nrTasks);
+    se.use(k.nrTasks);
+    avg.clearRows(avg.AVG_SE + task, 1);
+    k.queue.grow(k.slotTimer + k.nrTasks);
+    k.programs.grow(k.nrTasks);
+    return task;
+}
+/** Brings jiffies up to `now`; idle CPUs may have let several pass. @spec 01 §1 */
+export function updateJiffies() {
+    const passed = 1 + Math.floor((k.now - k.nextJiffyAt) / k.tickNs);
+    k.jiffies += passed;
+    k.nextJiffyAt += passed * k.tickNs;
+}
+export function msecsToJiffies(ms) {
+    return Math.ceil((ms * k.hz) / 1000);
+}
+/** rq.nr_running changes; reaching two marks the root domain overloaded. @spec 06 §5.4 */
+export function addNrRunning(cpu, count) {
+    const before = rq.nrRunning[cpu];
+    const after = before + count;
+    rq.nrRunning[cpu] = after;
+    if (before < 2 && after >= 2)
+        k.overload = true;
+}
+export function subNrRunning(cpu, count) {
+    rq.nrRunning[cpu] -= count;
+}

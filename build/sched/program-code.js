@@ -1,0 +1,178 @@
+/**
+ * Programs of a workload as flat code: an operation and up to six numbers per instruction, so that running them allocates
+ * nothing. The meaning of each is in `workload/program.ts`; they are carried out in `programs.ts`.
+ */
+import { assert } from "../base/errors.js";
+import { Policy } from "./tasks.js";
+const OP_NAMES = [
+    'run',
+    'runtime',
+    'hog',
+    'sleep',
+    'sleepUntil',
+    'period',
+    'timer',
+    'begin',
+    'epoch',
+    'wake',
+    'wait',
+    'spinWait',
+    'send',
+    'receive',
+    'lock',
+    'unlock',
+    'lockCpu',
+    'unlockCpu',
+    'condWait',
+    'signal',
+    'broadcast',
+    'barrier',
+    'suspend',
+    'resume',
+    'fork',
+    'waitChildren',
+    'exec',
+    'rename',
+    'setAffinity',
+    'setNice',
+    'setPolicy',
+    'setGroup',
+    'yield',
+    'loop',
+    'end',
+    'mark',
+    'unitBegin',
+    'unitDone',
+    'stop',
+    'exit',
+];
+/** Operation codes. */
+export const Op = Object.fromEntries(OP_NAMES.map((name, code) => [name, code]));
+/** Columns of arguments per instruction. */
+export const ARGS = 6;
+/** Kinds of `Duration`. */
+export const Draw = { FIXED: 0, UNIFORM: 1, EXPONENTIAL: 2, LOGNORMAL: 3 };
+const POLICY_NUMBERS = {
+    other: Policy.NORMAL,
+    batch: Policy.BATCH,
+    idle: Policy.IDLE,
+    fifo: Policy.FIFO,
+    rr: Policy.RR,
+    deadline: Policy.DEADLINE,
+};
+export function policyNumber(policy) {
+    return POLICY_NUMBERS[policy];
+}
+/** `affinityOf` turns a list of CPUs (null: all) into a set number. */
+export function compilePrograms(workload, affinityOf) {
+    const op = [];
+    const args = [];
+    const start = [];
+    const durations = [];
+    const strings = [];
+    const durationIds = new Map();
+    const duration = (d) => {
+        const key = JSON.stringify(d);
+        let id = durationIds.get(key);
+        if (id === undefined) {
+            id = durations.length / 4;
+            durations.push(...encodeDuration(d));
+            durationIds.set(key, id);
+        }
+        return id;
+    };
+    const string = (text) => strings.push(text) - 1;
+    const ref = (r) => [r.base, r.stride, r.shift];
+    const encode = (i) => {
+        switch (i.op) {
+            case 'run':
+                return [duration(i.work)];
+            case 'runtime':
+                return [i.ns];
+            case 'sleep':
+                return [duration(i.time), i.state === 'D' ? 1 : 0, i.io === true ? 1 : 0];
+            case 'sleepUntil':
+                return [i.atNs, i.stepNs, i.jitterNs];
+            case 'period':
+                return [i.ns];
+            case 'timer':
+                return [...ref(i.timer), i.periodNs, i.mode === 'absolute' ? 1 : 0];
+            case 'epoch':
+                return [i.delayNs];
+            case 'wake':
+                return [...ref(i.semaphore), i.count, i.sync ? 1 : 0];
+            case 'wait':
+            case 'spinWait':
+                return ref(i.semaphore);
+            case 'send':
+            case 'receive':
+                return [...ref(i.channel), duration(i.work)];
+            case 'lock':
+            case 'unlock':
+                return ref(i.mutex);
+            case 'condWait':
+                return [...ref(i.condition), ...ref(i.mutex)];
+            case 'signal':
+            case 'broadcast':
+                return ref(i.condition);
+            case 'barrier':
+                return [...ref(i.barrier), i.spin ? 1 : 0];
+            case 'suspend':
+            case 'resume':
+                return ref(i.suspension);
+            case 'fork':
+                return [i.kind, i.count, i.firstIndex ?? -1];
+            case 'exec':
+                return [i.comm === undefined ? -1 : string(i.comm)];
+            case 'rename':
+                return [string(i.comm)];
+            case 'setAffinity':
+                return [i.of === 'self' ? -1 : i.of, affinityOf(i.cpus)];
+            case 'setNice':
+                return [i.of === 'self' ? -1 : i.of, i.nice];
+            case 'setPolicy':
+                return [POLICY_NUMBERS[i.policy], i.priority, i.sliceNs ?? 0];
+            case 'setGroup':
+                return [i.group + 1];
+            case 'loop':
+                return [i.count];
+            case 'mark':
+                return [string(i.text)];
+            case 'unitBegin':
+                return [i.sinceWake === true ? 1 : 0];
+            case 'unitDone':
+                return [i.units, i.timed ? 1 : 0];
+            default:
+                return [];
+        }
+    };
+    for (const kind of workload.kinds) {
+        start.push(op.length);
+        for (const i of [...kind.program, { op: 'exit' }]) {
+            op.push(Op[i.op]);
+            const encoded = encode(i);
+            assert(encoded.length <= ARGS, `instruction ${i.op} has too many arguments`);
+            for (let a = 0; a < ARGS; a++)
+                args.push(encoded[a] ?? 0);
+        }
+    }
+    return {
+        op: Uint8Array.from(op),
+        args: Float64Array.from(args),
+        start: Int32Array.from(start),
+        durations: Float64Array.from(durations),
+        strings,
+    };
+}
+function encodeDuration(d) {
+    switch (d.kind) {
+        case 'fixed':
+            return [Draw.FIXED, d.ns, 0, 0];
+        case 'uniform':
+            return [Draw.UNIFORM, d.minNs, d.stepNs, Math.floor((d.maxNs - d.minNs) / d.stepNs) + 1];
+        case 'exponential':
+            return [Draw.EXPONENTIAL, d.meanNs, 0, 0];
+        case 'lognormal':
+            return [Draw.LOGNORMAL, d.medianNs, d.sigma, 0];
+    }
+}

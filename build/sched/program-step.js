@@ -1,0 +1,339 @@
+/**
+ * Carries out the programs of tasks: one instruction, or one part of an instruction, at a time, on the CPU where the task
+ * is current. The dispatch is one long switch because a jump on a small integer is what makes it fast; each case is a few
+ * lines, what takes more is in `program-sync.ts`. @spec 25 §11.6
+ */
+import { Ev } from "../trace/events.js";
+import { MAX_LOOP_DEPTH } from "../workload/build.js";
+import * as counters from "./counters.js";
+import { yieldTaskFair } from "./fair.js";
+import { doExit, doFork, schedExec } from "./fork.js";
+import { k } from "./kernel.js";
+import * as loop from "./loop.js";
+import { ARGS, Op } from "./program-code.js";
+import { barrier, block, lockCpu, receive, releaseTokens, send, signal, unlock, unlockCpu, waitIn, wakeWaiter, } from "./program-sync.js";
+import * as progress from "./progress.js";
+import { beginWork, nextInstruction, Phase } from "./progress-steps.js";
+import { recordTask } from "./record.js";
+import { requeueTaskRt } from "./rt.js";
+import { ENDLESS, startSegment } from "./segment.js";
+import { charge, setNeedResched } from "./signals.js";
+import { setAffinity, setGroup, setNice, setPolicy } from "./task-changes.js";
+import { armTimer } from "./task-timers.js";
+import * as tasks from "./tasks.js";
+import { Class, State } from "./tasks.js";
+/** So many steps at one instant are a program that never uses time. */
+const MAX_STEPS_AT_ONCE = 4_000_000;
+/** Runs the current task's program until the CPU has something else to attend to (true), or it computes (false). */
+export function runProgram(cpu, task) {
+    do {
+        if (!step(cpu, task))
+            return false;
+    } while (loop.todo[cpu] === 0);
+    return true;
+}
+/** One step of the current task. False if it computes now and the CPU has nothing else to do. */
+function step(cpu, task) {
+    const p = k.programs;
+    countStep(task);
+    if (k.now >= p.endTime && progress.named[task] !== 0)
+        return exit(cpu, task);
+    const pc = progress.pc[task];
+    const at = pc * ARGS;
+    const { args } = p.code;
+    const phase = progress.phase[task];
+    switch (p.code.op[pc]) {
+        case Op.run:
+            if (phase === Phase.START)
+                return beginWork(task, p.draw(task, args[at]));
+            return phase === Phase.COMPUTE ? compute(cpu, task) : nextInstruction(task);
+        case Op.send:
+            if (phase === Phase.START)
+                return beginWork(task, p.draw(task, args[at + 3]));
+            if (phase === Phase.COMPUTE)
+                return compute(cpu, task);
+            return phase === Phase.COMPUTED ? send(cpu, task, at) : nextInstruction(task);
+        case Op.receive:
+            if (phase === Phase.START)
+                return receive(cpu, task, at);
+            if (phase === Phase.ASLEEP)
+                return beginWork(task, p.draw(task, args[at + 3]));
+            return phase === Phase.COMPUTE ? compute(cpu, task) : nextInstruction(task);
+        case Op.hog:
+            if (phase === Phase.START)
+                return beginWork(task, ENDLESS);
+            return phase === Phase.COMPUTE ? compute(cpu, task) : nextInstruction(task);
+        case Op.runtime:
+            if (phase === Phase.START) {
+                progress.work[task] = k.now + args[at];
+                progress.wallClock[task] = 1;
+                progress.phase[task] = Phase.COMPUTE;
+                return true;
+            }
+            if (phase === Phase.COMPUTE && progress.work[task] > k.now) {
+                startSegment(cpu, progress.work[task] - k.now, 1024);
+                return false;
+            }
+            return nextInstruction(task);
+        case Op.sleep: {
+            if (phase !== Phase.START)
+                return nextInstruction(task);
+            const ns = p.draw(task, args[at]);
+            return sleepUntil(cpu, task, k.now + ns, args[at + 1] !== 0 ? State.UNINTERRUPTIBLE : State.INTERRUPTIBLE);
+        }
+        case Op.sleepUntil: {
+            if (phase !== Phase.START)
+                return nextInstruction(task);
+            const jitterUs = Math.floor(args[at + 2] / 1000);
+            const jitter = jitterUs > 0 ? p.random.below(task, jitterUs + 1) * 1000 : 0;
+            const time = p.epoch + args[at] + args[at + 1] * progress.index[task] + jitter;
+            return sleepUntil(cpu, task, time, State.INTERRUPTIBLE);
+        }
+        case Op.period: {
+            if (phase !== Phase.START)
+                return nextInstruction(task);
+            const ns = args[at];
+            const begin = progress.begin[task];
+            const periods = Math.max(progress.periods[task] + 1, Math.ceil((k.now - begin) / ns));
+            progress.periods[task] = periods;
+            return sleepUntil(cpu, task, begin + periods * ns, State.INTERRUPTIBLE);
+        }
+        case Op.timer:
+            return phase === Phase.START ? timer(cpu, task, at) : nextInstruction(task);
+        case Op.begin:
+            progress.begin[task] = k.now;
+            progress.periods[task] = 0;
+            return nextInstruction(task);
+        case Op.epoch:
+            p.setEpoch(k.now + args[at]);
+            return nextInstruction(task);
+        case Op.wake:
+            charge(cpu, k.costs.syscallNs);
+            releaseTokens(p.ref(task, at, p.workload.semaphores), args[at + 3], args[at + 4] !== 0);
+            return nextInstruction(task);
+        case Op.wait:
+        case Op.spinWait: {
+            if (phase !== Phase.START)
+                return phase === Phase.COMPUTE ? compute(cpu, task) : nextInstruction(task);
+            const semaphore = p.ref(task, at, p.workload.semaphores);
+            const { sync } = p;
+            if (sync.semaphoreTokens[semaphore] > 0) {
+                sync.semaphoreTokens[semaphore] -= 1;
+                return nextInstruction(task);
+            }
+            if (p.code.op[pc] === Op.wait) {
+                if (sync.semaphoreNewestFirst[semaphore] === 0)
+                    return waitIn(cpu, task, sync.semaphoreWaiters, semaphore);
+                sync.semaphoreWaiters.addFirst(semaphore, task);
+                return block(cpu, task, State.INTERRUPTIBLE);
+            }
+            sync.semaphoreSpinners.add(semaphore, task);
+            return beginWork(task, ENDLESS);
+        }
+        case Op.lock: {
+            if (phase !== Phase.START)
+                return nextInstruction(task);
+            const mutex = p.ref(task, at, p.workload.mutexes);
+            if (p.sync.mutexOwner[mutex] >= 0)
+                return waitIn(cpu, task, p.sync.mutexWaiters, mutex);
+            p.sync.mutexOwner[mutex] = task;
+            return nextInstruction(task);
+        }
+        case Op.unlock:
+            unlock(p.ref(task, at, p.workload.mutexes));
+            return nextInstruction(task);
+        case Op.lockCpu:
+            if (phase === Phase.START)
+                return lockCpu(cpu, task);
+            return phase === Phase.COMPUTE ? compute(cpu, task) : nextInstruction(task);
+        case Op.unlockCpu:
+            unlockCpu(task);
+            return nextInstruction(task);
+        case Op.condWait: {
+            if (phase !== Phase.START)
+                return nextInstruction(task);
+            const mutex = p.ref(task, at + 3, p.workload.mutexes);
+            progress.mutex[task] = mutex;
+            unlock(mutex);
+            return waitIn(cpu, task, p.sync.conditionWaiters, p.ref(task, at, p.workload.conditions));
+        }
+        case Op.signal:
+            signal(p.ref(task, at, p.workload.conditions));
+            return nextInstruction(task);
+        case Op.broadcast: {
+            const condition = p.ref(task, at, p.workload.conditions);
+            while (!p.sync.conditionWaiters.isEmpty(condition))
+                signal(condition);
+            return nextInstruction(task);
+        }
+        case Op.barrier:
+            if (phase === Phase.START)
+                return barrier(cpu, task, at);
+            return phase === Phase.COMPUTE ? compute(cpu, task) : nextInstruction(task);
+        case Op.suspend:
+            if (phase !== Phase.START)
+                return nextInstruction(task);
+            return waitIn(cpu, task, p.sync.suspended, p.ref(task, at, p.workload.suspensions));
+        case Op.resume: {
+            const suspension = p.ref(task, at, p.workload.suspensions);
+            charge(cpu, k.costs.syscallNs);
+            while (!p.sync.suspended.isEmpty(suspension))
+                wakeWaiter(p.sync.suspended.take(suspension), 0);
+            return nextInstruction(task);
+        }
+        case Op.fork: {
+            if (phase === Phase.START) {
+                progress.work[task] = 0;
+                progress.phase[task] = Phase.COMPUTE;
+            }
+            const done = progress.work[task];
+            if (done >= args[at + 1])
+                return nextInstruction(task);
+            progress.work[task] = done + 1;
+            charge(cpu, k.costs.forkNs);
+            const first = args[at + 2];
+            doFork(task, args[at], first < 0 ? -1 : first + done);
+            return true;
+        }
+        case Op.waitChildren:
+            if (phase !== Phase.START || progress.children[task] === 0)
+                return nextInstruction(task);
+            progress.waitsForChildren[task] = 1;
+            return block(cpu, task, State.INTERRUPTIBLE);
+        case Op.exec:
+            if (phase === Phase.START) {
+                progress.phase[task] = Phase.COMPUTED;
+                schedExec(cpu, task);
+                return true;
+            }
+            if (k.tracing)
+                recordTask(Ev.SCHED_PROCESS_EXEC, cpu, task);
+            if (args[at] >= 0)
+                rename(cpu, task, p.code.strings[args[at]]);
+            return nextInstruction(task);
+        case Op.rename:
+            rename(cpu, task, p.code.strings[args[at]]);
+            return nextInstruction(task);
+        case Op.setAffinity:
+            nextInstruction(task);
+            forTasks(task, args[at], (target) => setAffinity(target, args[at + 1]));
+            return true;
+        case Op.setNice:
+            nextInstruction(task);
+            forTasks(task, args[at], (target) => setNice(target, args[at + 1]));
+            return true;
+        case Op.setPolicy:
+            setPolicy(task, args[at], args[at + 1]);
+            tasks.customSlice[task] = args[at + 2];
+            return nextInstruction(task);
+        case Op.setGroup:
+            setGroup(task, args[at]);
+            return nextInstruction(task);
+        case Op.yield:
+            counters.yld[cpu] += 1;
+            if (tasks.schedClass[task] === Class.FAIR)
+                yieldTaskFair(cpu, task);
+            else
+                requeueTaskRt(cpu, task, false);
+            setNeedResched(cpu);
+            return nextInstruction(task);
+        case Op.loop: {
+            const top = task * MAX_LOOP_DEPTH + progress.loopDepth[task]++;
+            progress.loopStart[top] = pc + 1;
+            progress.loopLeft[top] = args[at];
+            return nextInstruction(task);
+        }
+        case Op.end: {
+            const top = task * MAX_LOOP_DEPTH + progress.loopDepth[task] - 1;
+            if (progress.loopLeft[top] === 0 || --progress.loopLeft[top] > 0) {
+                progress.pc[task] = progress.loopStart[top];
+                return true;
+            }
+            progress.loopDepth[task] -= 1;
+            return nextInstruction(task);
+        }
+        case Op.mark:
+            if (k.recorder.on[Ev.PRINT])
+                recordTask(Ev.PRINT, cpu, task, k.recorder.string(p.code.strings[args[at]]));
+            return nextInstruction(task);
+        case Op.unitBegin: {
+            const woken = progress.wokenAt[task];
+            progress.unitBegin[task] = args[at] !== 0 && woken > progress.unitBegin[task] ? woken : k.now;
+            return nextInstruction(task);
+        }
+        case Op.unitDone: {
+            const latency = args[at + 1] !== 0 ? k.now - progress.unitBegin[task] : -1;
+            p.unitsDone[progress.kind[task]] += args[at];
+            if (k.tracing)
+                recordTask(Ev.WORK, cpu, task, args[at], latency);
+            return nextInstruction(task);
+        }
+        case Op.stop:
+            p.stopped = true;
+            return block(cpu, task, State.INTERRUPTIBLE);
+        default:
+            return exit(cpu, task);
+    }
+}
+/** Steps without end at one instant mean that a program never uses time. */
+function countStep(task) {
+    if (k.now !== k.stepInstant) {
+        k.stepInstant = k.now;
+        k.stepsAtInstant = 0;
+    }
+    else if (++k.stepsAtInstant > MAX_STEPS_AT_ONCE) {
+        k.programs.endlessLoop(task);
+    }
+}
+/** Computes what is left of the instruction, but not beyond the end of the workload. */
+function compute(cpu, task) {
+    let work = progress.work[task];
+    const speed = loop.speed[cpu];
+    const { endTime } = k.programs;
+    if (endTime !== Number.POSITIVE_INFINITY && progress.named[task] !== 0) {
+        work = Math.min(work, Math.floor(((endTime - k.now) * speed) / 1024) + 1);
+    }
+    startSegment(cpu, work, speed);
+    return false;
+}
+function exit(cpu, task) {
+    doExit(cpu, task);
+    return true;
+}
+/** Sleeps until `time`, or the end of the workload; not at all if that has passed. */
+function sleepUntil(cpu, task, time, state) {
+    if (progress.named[task] !== 0 && time > k.programs.endTime)
+        time = k.programs.endTime;
+    if (time <= k.now)
+        return nextInstruction(task);
+    armTimer(cpu, task, time);
+    return block(cpu, task, state);
+}
+/** rt-app's timer. @spec 25 §11.6 */
+function timer(cpu, task, at) {
+    const p = k.programs;
+    const { args } = p.code;
+    const { timerReference } = p.sync;
+    const t = p.ref(task, at, p.workload.timers);
+    const reference = (timerReference[t] < 0 ? progress.begin[task] : timerReference[t]) + args[at + 3];
+    const late = reference <= k.now;
+    timerReference[t] = late && args[at + 4] === 0 ? k.now : reference;
+    return sleepUntil(cpu, task, reference, State.INTERRUPTIBLE);
+}
+function rename(cpu, task, pattern) {
+    if (k.recorder.on[Ev.RENAME] === 0)
+        return;
+    const comm = pattern.replace('%d', `${progress.index[task]}`).slice(0, 15);
+    recordTask(Ev.RENAME, cpu, task, k.recorder.string(comm));
+}
+/** The task itself, or every living task of a kind. */
+function forTasks(self, kind, visit) {
+    if (kind < 0) {
+        visit(self);
+        return;
+    }
+    for (let task = 2 * k.nrCpus; task < k.nrTasks; task++) {
+        if (progress.kind[task] === kind && tasks.alive[task] !== 0)
+            visit(task);
+    }
+}

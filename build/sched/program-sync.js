@@ -1,0 +1,151 @@
+/**
+ * Instructions by which tasks wait for each other: sleeping, spinning, messages, locks. What is released is handed over at
+ * once: the one who waited longest owns it from that moment, whenever it gets to run. @spec 25 §11.6
+ */
+import { Wake } from "./hooks.js";
+import { k } from "./kernel.js";
+import * as loop from "./loop.js";
+import * as progress from "./progress.js";
+import { beginWork, nextInstruction, Phase } from "./progress-steps.js";
+import * as rq from "./rq.js";
+import { ENDLESS } from "./segment.js";
+import { charge, setNeedResched } from "./signals.js";
+import * as tasks from "./tasks.js";
+import { State, TASK_NORMAL } from "./tasks.js";
+import { tryToWakeUp } from "./wakeup.js";
+/** The task sleeps; the CPU will schedule before it does anything else for it. */
+export function block(cpu, task, state) {
+    progress.phase[task] = Phase.ASLEEP;
+    tasks.state[task] = state;
+    setNeedResched(cpu);
+    charge(cpu, k.costs.syscallNs);
+    return true;
+}
+export function waitIn(cpu, task, queues, queue) {
+    queues.add(queue, task);
+    return block(cpu, task, State.INTERRUPTIBLE);
+}
+export function wakeWaiter(task, flags) {
+    tryToWakeUp(task, TASK_NORMAL, flags);
+}
+/** Puts tokens into a semaphore; each goes to whoever waits longest, sleepers before spinners. */
+export function releaseTokens(semaphore, count, sync) {
+    const o = k.programs.sync;
+    for (let i = 0; i < count; i++) {
+        const sleeper = o.semaphoreWaiters.take(semaphore);
+        if (sleeper >= 0) {
+            wakeWaiter(sleeper, sync ? Wake.SYNC : 0);
+            continue;
+        }
+        const spinner = o.semaphoreSpinners.take(semaphore);
+        if (spinner >= 0)
+            stopSpinning(spinner);
+        else
+            o.semaphoreTokens[semaphore] += 1;
+    }
+}
+/** What a spinning task waits for has come; if it is running it notices at once. */
+function stopSpinning(task) {
+    const cpu = tasks.cpu[task];
+    if (rq.curr[cpu] === task && loop.segmentActive[cpu] !== 0) {
+        loop.segmentWork[cpu] = 0;
+        k.queue.schedule(k.slotRun + cpu, k.now);
+    }
+    else {
+        progress.work[task] = 0;
+        progress.phase[task] = Phase.COMPUTED;
+    }
+}
+/** The message is ready; it goes to a waiting reader, into the channel, or the sender waits for room. */
+export function send(cpu, task, at) {
+    const p = k.programs;
+    const channel = p.ref(task, at, p.workload.channels);
+    const o = p.sync;
+    const reader = o.channelReaders.take(channel);
+    if (reader >= 0) {
+        wakeWaiter(reader, o.channelSync[channel] !== 0 ? Wake.SYNC : 0);
+        return nextInstruction(task);
+    }
+    if (o.channelMessages[channel] >= o.channelCapacity[channel])
+        return waitIn(cpu, task, o.channelWriters, channel);
+    o.channelMessages[channel] += 1;
+    return nextInstruction(task);
+}
+/** Takes a message, or waits for one; then it has to be dealt with. */
+export function receive(cpu, task, at) {
+    const p = k.programs;
+    const channel = p.ref(task, at, p.workload.channels);
+    const o = p.sync;
+    if (o.channelMessages[channel] === 0)
+        return waitIn(cpu, task, o.channelReaders, channel);
+    const writer = o.channelWriters.take(channel);
+    // A writer that waited puts its message into the place that has just become free.
+    if (writer >= 0)
+        wakeWaiter(writer, o.channelSync[channel] !== 0 ? Wake.SYNC : 0);
+    else
+        o.channelMessages[channel] -= 1;
+    return beginWork(task, p.draw(task, p.code.args[at + 3]));
+}
+/** The mutex goes to whoever has waited longest. */
+export function unlock(mutex) {
+    const o = k.programs.sync;
+    const waiter = o.mutexWaiters.take(mutex);
+    o.mutexOwner[mutex] = waiter;
+    if (waiter >= 0)
+        wakeWaiter(waiter, 0);
+}
+/** One waiter of the condition goes on, as soon as it has its mutex again. */
+export function signal(condition) {
+    const o = k.programs.sync;
+    const waiter = o.conditionWaiters.take(condition);
+    if (waiter < 0)
+        return;
+    const mutex = progress.mutex[waiter];
+    if (o.mutexOwner[mutex] >= 0) {
+        o.mutexWaiters.add(mutex, waiter);
+        return;
+    }
+    o.mutexOwner[mutex] = waiter;
+    wakeWaiter(waiter, 0);
+}
+/** The last to arrive lets all others go. */
+export function barrier(cpu, task, at) {
+    const p = k.programs;
+    const b = p.ref(task, at, p.workload.barriers);
+    const o = p.sync;
+    if (o.barrierArrived[b] + 1 < o.barrierParties[b]) {
+        o.barrierArrived[b] += 1;
+        if (p.code.args[at + 3] === 0)
+            return waitIn(cpu, task, o.barrierWaiters, b);
+        o.barrierSpinners.add(b, task);
+        return beginWork(task, ENDLESS);
+    }
+    o.barrierArrived[b] = 0;
+    while (!o.barrierWaiters.isEmpty(b))
+        wakeWaiter(o.barrierWaiters.take(b), 0);
+    while (!o.barrierSpinners.isEmpty(b))
+        stopSpinning(o.barrierSpinners.take(b));
+    return nextInstruction(task);
+}
+/** The spinlock of the CPU the task is on. @spec 25 §3 */
+export function lockCpu(cpu, task) {
+    const o = k.programs.sync;
+    progress.lockedCpu[task] = cpu;
+    if (o.cpuLockOwner[cpu] >= 0) {
+        o.cpuLockSpinners.add(cpu, task);
+        return beginWork(task, ENDLESS);
+    }
+    o.cpuLockOwner[cpu] = task;
+    return nextInstruction(task);
+}
+export function unlockCpu(task) {
+    const o = k.programs.sync;
+    const cpu = progress.lockedCpu[task];
+    if (cpu < 0 || o.cpuLockOwner[cpu] !== task)
+        return;
+    progress.lockedCpu[task] = -1;
+    const next = o.cpuLockSpinners.take(cpu);
+    o.cpuLockOwner[cpu] = next;
+    if (next >= 0)
+        stopSpinning(next);
+}

@@ -1,0 +1,74 @@
+/**
+ * What CPUs do to each other and to their own time: marking the current task for rescheduling, interrupts between CPUs,
+ * and charging kernel work. @spec 01 §4, 24 §8
+ */
+import { Ev } from "../trace/events.js";
+import { k } from "./kernel.js";
+import * as loop from "./loop.js";
+import { Todo } from "./loop.js";
+import { record } from "./record.js";
+import * as rq from "./rq.js";
+/** Charges kernel work to a CPU; it is paid for before the CPU does anything else. */
+export function charge(cpu, ns) {
+    if (ns === 0)
+        return;
+    loop.debt[cpu] += ns;
+    loop.todo[cpu] |= Todo.PAY;
+}
+/** Does the CPU owe time, so that what it is in the middle of has to wait? */
+export function owes(cpu) {
+    return (loop.todo[cpu] & Todo.PAY) !== 0;
+}
+export function needResched(cpu) {
+    return (loop.todo[cpu] & Todo.RESCHED) !== 0;
+}
+export function setNeedResched(cpu) {
+    loop.todo[cpu] |= Todo.RESCHED;
+}
+/**
+ * The current task of the CPU has to give way. A remote CPU is told by interrupt, unless it idles and watches the flag.
+ * @spec 01 §4
+ */
+export function reschedCurr(cpu) {
+    if (needResched(cpu))
+        return;
+    setNeedResched(cpu);
+    if (cpu === k.thisCpu)
+        return;
+    if (polling(cpu)) {
+        if (k.tracing)
+            record(Ev.SCHED_WAKE_IDLE_WITHOUT_IPI, k.thisCpu, cpu);
+        raiseIrq(k.slotCall + cpu, k.costs.pollWakeNs + idleExitNs(cpu));
+    }
+    else {
+        charge(k.thisCpu, k.costs.ipiSendNs);
+        raiseIrq(cpu, k.costs.ipiDeliverNs + idleExitNs(cpu));
+    }
+}
+/** Tells a CPU that there is something on its call queue. @spec 01 §4 */
+export function sendCall(cpu) {
+    if (polling(cpu)) {
+        setNeedResched(cpu);
+        raiseIrq(k.slotCall + cpu, k.costs.pollWakeNs + idleExitNs(cpu));
+    }
+    else {
+        charge(k.thisCpu, k.costs.ipiSendNs);
+        raiseIrq(k.slotCall + cpu, k.costs.ipiDeliverNs + idleExitNs(cpu));
+    }
+}
+/** Does the CPU sit in the idle loop watching need_resched? */
+export function polling(cpu) {
+    return k.costs.idlePolls && loop.idlePhase[cpu] === 2;
+}
+/** An interrupt line is raised; one already on its way is the same interrupt. */
+function raiseIrq(slot, latencyNs) {
+    if (!k.queue.isPending(slot))
+        k.queue.schedule(slot, k.now + latencyNs);
+}
+/** ns to leave the idle state the CPU is in; 0 for one that is not idle. @spec 24 §6 */
+function idleExitNs(cpu) {
+    if (loop.idlePhase[cpu] !== 2)
+        return 0;
+    const state = rq.idleState[cpu];
+    return state < 0 ? 0 : k.costs.idleStates[state].exitNs;
+}

@@ -1,0 +1,203 @@
+/**
+ * What can be changed about a task while it lives: affinity, nice level, policy, control group. A queued task is taken off
+ * and put back, the running one is put and set again. @spec 02 §11, 08 §5
+ */
+import { Ev, MigrateCause } from "../trace/events.js";
+import { checkPreemptCurr, dequeueTask, enqueueTask, moveQueuedTask, setTaskRq } from "./activate.js";
+import * as avg from "./averages.js";
+import { AVG_SE } from "./averages.js";
+import * as cfs from "./cfs-rq.js";
+import { updateRqClock } from "./clock.js";
+import * as se from "./entity.js";
+import { setLoadWeight } from "./fair.js";
+import { Dequeue, Enqueue, updateCurr } from "./fair-entity.js";
+import { putPrevTaskFair, setNextTaskFair } from "./fair-pick.js";
+import { k } from "./kernel.js";
+import { attachEntityLoadAvg, detachEntityLoadAvg, syncEntityLoadAvg, updateLoadAvg, updateTgLoadAvg, } from "./load-avg.js";
+import { firstActiveCpu } from "./predicates.js";
+import { recordTask } from "./record.js";
+import * as rq from "./rq.js";
+import { putPrevTaskRt, rrTimeslice, setNextTaskRt } from "./rt.js";
+import { reschedCurr } from "./signals.js";
+import { stopAndMigrate } from "./stopper.js";
+import * as tasks from "./tasks.js";
+import { Class, OnRq, Policy } from "./tasks.js";
+/** Runs `change` with the task off its runqueue. @spec 02 §11 */
+function changeQueued(task, change) {
+    const cpu = tasks.cpu[task];
+    const queued = tasks.onRq[task] === OnRq.QUEUED;
+    const running = rq.curr[cpu] === task;
+    updateRqClock(cpu);
+    if (queued)
+        dequeueTask(cpu, task, Dequeue.SAVE);
+    if (running)
+        putPrev(cpu, task);
+    change();
+    if (queued)
+        enqueueTask(cpu, task, Enqueue.RESTORE);
+    if (running)
+        setNext(cpu, task);
+}
+function putPrev(cpu, task) {
+    if (tasks.schedClass[task] === Class.FAIR)
+        putPrevTaskFair(task);
+    else
+        putPrevTaskRt(cpu);
+}
+function setNext(cpu, task) {
+    if (tasks.schedClass[task] === Class.FAIR)
+        setNextTaskFair(cpu, task);
+    else
+        setNextTaskRt(cpu, task);
+}
+/** sched_setaffinity: the new set is a number of the pool. @spec 08 §5 */
+export function setAffinity(task, allowed) {
+    const { affinity } = k;
+    if (tasks.allowed[task] !== allowed) {
+        changeQueued(task, () => {
+            tasks.allowed[task] = allowed;
+            tasks.nrAllowed[task] = affinity.weight(allowed);
+        });
+        if (k.recorder.on[Ev.AFFINITY]) {
+            recordTask(Ev.AFFINITY, k.thisCpu, task, k.recorder.mask([...affinity.list(allowed)]));
+        }
+    }
+    const cpu = tasks.cpu[task];
+    if (affinity.has(allowed, cpu) && k.cpuActive[cpu] !== 0)
+        return;
+    const to = nextAllowed(allowed);
+    if (rq.curr[cpu] === task) {
+        stopAndMigrate(task, to, MigrateCause.AFFINITY, -1);
+    }
+    else if (tasks.onRq[task] === OnRq.QUEUED) {
+        moveQueuedTask(task, to, MigrateCause.AFFINITY);
+    }
+}
+/** Destinations rotate over the allowed CPUs. */
+function nextAllowed(allowed) {
+    const list = k.affinity.list(allowed);
+    for (let i = 0; i < list.length; i++) {
+        const cpu = list[(k.affinityRotor + i) % list.length];
+        if (k.cpuActive[cpu] === 0)
+            continue;
+        k.affinityRotor = (k.affinityRotor + i + 1) % list.length;
+        return cpu;
+    }
+    return firstActiveCpu();
+}
+export function setNice(task, nice) {
+    if (tasks.nice[task] === nice)
+        return;
+    if (tasks.schedClass[task] !== Class.FAIR) {
+        tasks.nice[task] = nice;
+        return;
+    }
+    const before = tasks.prio[task];
+    changeQueued(task, () => {
+        tasks.nice[task] = nice;
+        tasks.prio[task] = 120 + nice;
+        setLoadWeight(task, true);
+    });
+    const cpu = tasks.cpu[task];
+    if (tasks.onRq[task] !== OnRq.QUEUED)
+        return;
+    if (rq.curr[cpu] === task) {
+        if (tasks.prio[task] > before)
+            reschedCurr(cpu);
+    }
+    else {
+        checkPreemptCurr(cpu, task, 0);
+    }
+}
+/** What the scheduler makes of a policy. `priority` is 1..99 for the real-time policies. */
+export function setPolicyFields(task, policy, priority) {
+    tasks.policy[task] = policy;
+    if (policy === Policy.FIFO || policy === Policy.RR) {
+        tasks.schedClass[task] = Class.RT;
+        tasks.prio[task] = 99 - priority;
+        tasks.timeSlice[task] = rrTimeslice();
+    }
+    else if (policy === Policy.DEADLINE) {
+        tasks.schedClass[task] = Class.DL;
+        tasks.prio[task] = -1;
+    }
+    else {
+        tasks.schedClass[task] = Class.FAIR;
+        tasks.prio[task] = 120 + tasks.nice[task];
+    }
+}
+export function setPolicy(task, policy, priority) {
+    const cpu = tasks.cpu[task];
+    const oldPrio = tasks.prio[task];
+    const wasFair = tasks.schedClass[task] === Class.FAIR;
+    changeQueued(task, () => {
+        if (wasFair)
+            updateCurr(se.cfsRq[task]);
+        setPolicyFields(task, policy, priority);
+        setLoadWeight(task, wasFair);
+    });
+    const isFair = tasks.schedClass[task] === Class.FAIR;
+    if (wasFair && !isFair)
+        switchedFromFair(task);
+    if (!wasFair && isFair)
+        switchedToFair(task);
+    if (tasks.onRq[task] !== OnRq.QUEUED)
+        return;
+    if (rq.curr[cpu] === task) {
+        if (tasks.prio[task] > oldPrio)
+            reschedCurr(cpu);
+    }
+    else {
+        checkPreemptCurr(cpu, task, 0);
+    }
+}
+/** CFS forgets the task's load; its vruntime becomes relative while it is away. */
+function switchedFromFair(task) {
+    const e = task;
+    const q = se.cfsRq[e];
+    if (tasks.onRq[task] === OnRq.NO)
+        se.vruntime[e] -= cfs.minVruntime[q];
+    updateLoadAvg(q, e, 0);
+    detachEntityLoadAvg(q, e);
+    updateTgLoadAvg(q);
+}
+function switchedToFair(task) {
+    const e = task;
+    const q = se.cfsRq[e];
+    updateLoadAvg(q, e, 0);
+    attachEntityLoadAvg(q, e);
+    updateTgLoadAvg(q);
+    if (tasks.onRq[task] === OnRq.NO)
+        se.vruntime[e] += cfs.minVruntime[q];
+}
+/** The task moves to another control group. */
+export function setGroup(task, group) {
+    if (tasks.group[task] === group)
+        return;
+    const e = task;
+    const fair = tasks.schedClass[task] === Class.FAIR;
+    changeQueued(task, () => {
+        const cpu = tasks.cpu[task];
+        if (fair) {
+            const from = se.cfsRq[e];
+            if (tasks.onRq[task] === OnRq.NO) {
+                se.vruntime[e] -= cfs.minVruntime[from];
+                syncEntityLoadAvg(e);
+            }
+            updateLoadAvg(from, e, 0);
+            detachEntityLoadAvg(from, e);
+            updateTgLoadAvg(from);
+            avg.setLastUpdate(AVG_SE + e, 0);
+        }
+        tasks.group[task] = group;
+        setTaskRq(task, cpu);
+        if (fair) {
+            const to = se.cfsRq[e];
+            updateLoadAvg(to, e, 0);
+            attachEntityLoadAvg(to, e);
+            updateTgLoadAvg(to);
+            if (tasks.onRq[task] === OnRq.NO)
+                se.vruntime[e] += cfs.minVruntime[to];
+        }
+    });
+}
