@@ -1,8 +1,39 @@
-/** The library. */
-export { kernelConfig, parsePolicy, policyHooks } from './balance/policy.ts';
-export { buildTopology } from './machine/topology.ts';
-export { buildDomains } from './sched/build-domains.ts';
-export { Simulation } from './sched/simulation.ts';
-export { RECORDINGS } from './trace/recorder.ts';
-export { WorkloadBuilder } from './workload/build.ts';
+/**
+ * The library: what the command line does, for programs. See the README for examples.
+ *
+ *   loadMachine, loadWorkload, parsePolicy ──► simulate ──► figures, and a trace into any sink
+ *                                         └──► compareRuns ──► differences with their intervals
+ */
+export type { ComparedFigure, Comparison, Difference } from './analysis/comparison.ts';
+export { compare } from './analysis/comparison.ts';
+export { FIGURES, type Figure, type FigureSpec } from './analysis/figure-catalogue.ts';
+export { FiguresSink } from './analysis/figures.ts';
+export {
+  kernelConfig,
+  type Policy,
+  PRESETS,
+  parsePolicy,
+  policyHooks,
+  policySettings,
+} from './balance/policy.ts';
+export { UserError, type UserErrorCode } from './base/errors.ts';
+export { type ComparePlan, type CompareResult, compareRuns } from './experiment/compare-runs.ts';
+export { listMachines, loadMachine } from './experiment/machine-file.ts';
+export { loadScenario, parseScenario, type Scenario } from './experiment/scenario.ts';
+export { type RunOptions, type RunPlan, type RunResult, simulate } from './experiment/simulate.ts';
 export { loadWorkload } from './experiment/workload-file.ts';
+export { buildTopology, type MachineDescription, type Topology } from './machine/topology.ts';
+export { machineJson, machineText } from './report/machine.ts';
+export { buildDomains } from './sched/build-domains.ts';
+export { Simulation, type SimulationOptions } from './sched/simulation.ts';
+export { readTrace, TraceDiskWriter } from './trace/disk.ts';
+export { EVENTS, Ev, type EventKind } from './trace/events.ts';
+export { FtraceTextWriter } from './trace/ftrace-text.ts';
+export { PerfettoWriter } from './trace/perfetto.ts';
+export { RECORDINGS, type RecordingName } from './trace/recorder.ts';
+export { formatSchedstat, parseSchedstat, type Schedstat } from './trace/schedstat.ts';
+export type { TraceSink, TraceTables, TraceTask } from './trace/sink.ts';
+export { TraceStore } from './trace/store.ts';
+export { WorkloadBuilder } from './workload/build.ts';
+export type { Workload } from './workload/program.ts';
+export type { WorkloadReading } from './workload/reading.ts';

@@ -167,6 +167,11 @@ function applyPart(policy: Policy, name: PartName, value: string): Policy {
   return { ...policy, parts: { ...policy.parts, [name]: value } };
 }
 
+/** The policy with features set or cleared (`NO_...`); its name stays. */
+export function withFeatures(policy: Policy, words: readonly string[]): Policy {
+  return words.reduce(applyFeature, policy);
+}
+
 /** `NI_RANDOM` or `NO_NI_RANDOM`, as written to the kernel's features file. */
 function applyFeature(policy: Policy, word: string): Policy {
   const off = /^no_/i.test(word);
@@ -223,6 +228,43 @@ export function parseTime(text: string): number | undefined {
   if (m === null) return undefined;
   const ns = Number(m[1]) * (UNITS[m[2] ?? 'ns'] ?? 1);
   return Number.isSafeInteger(Math.round(ns)) ? Math.round(ns) : undefined;
+}
+
+/** One thing that a policy decides, for people to read. */
+export interface PolicySetting {
+  readonly section: 'part' | 'tunable' | 'feature';
+  readonly name: string;
+  readonly value: string;
+  readonly about: string;
+  /** What else it can be; empty: a number or a time. */
+  readonly values: readonly string[];
+  /** Is it other than the preset's? */
+  readonly changed: boolean;
+}
+
+/** Everything that a policy decides, in the order of the tables. */
+export function policySettings(policy: Policy): PolicySetting[] {
+  const base = preset(policy.preset);
+  const parts = Object.entries(PARTS).map(([name, { about, values }]): PolicySetting => {
+    const value = policy.parts[name as PartName];
+    return { section: 'part', name, value, about, values, changed: value !== base.parts[name as PartName] };
+  });
+  const tunables = Object.entries(SETTINGS).map(([name, setting]): PolicySetting => {
+    const { about, values = [] } = setting;
+    const value = settingText(setting, policy);
+    return { section: 'tunable', name, value, about, values, changed: value !== settingText(setting, base) };
+  });
+  const features = (Object.keys(DEFAULT_FEATURES) as (keyof Features)[]).map((name): PolicySetting => {
+    const on = policy.features[name];
+    return { section: 'feature', name, value: on ? 'on' : 'off', about: '', values: [], changed: on !== base.features[name] };
+  });
+  return [...parts, ...tunables, ...features];
+}
+
+function settingText(setting: Setting, policy: Policy): string {
+  const value = setting.get(policy);
+  if (typeof value === 'boolean') return value ? 'on' : 'off';
+  return setting.kind === 'ns' && value !== -1 ? `${value}ns` : String(value);
 }
 
 /** What the simulated scheduler is built from. */

@@ -1,0 +1,67 @@
+/** `steelyard compare`: the same machine and workload under several policies, and an honest difference. */
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Command } from 'commander';
+import { UserError } from '../base/errors.ts';
+import { compareRuns } from '../experiment/compare-runs.ts';
+import { comparisonTable } from '../report/comparison-table.ts';
+import { formatTime } from '../report/numbers.ts';
+import { addExperimentOptions, type ExperimentFlags, loadExperiment, runsValue, several, wholeNumber } from './experiment-options.ts';
+import { comparisonJson, printJson, wantsColor } from './output.ts';
+import { startProgress } from './progress.ts';
+
+interface CompareFlags extends ExperimentFlags {
+  readonly jobs?: number;
+  readonly traces?: string;
+}
+
+const DEFAULT_RUNS = 10;
+
+export function addCompareCommand(program: Command): void {
+  addExperimentOptions(program.command('compare').description('simulate under several policies and print the differences'))
+    .option('-p, --policy <policy>', 'a policy; the first one given is the baseline', several)
+    .option('-n, --runs <n>', `runs of each policy, with paired seeds (default: ${DEFAULT_RUNS})`, runsValue)
+    .option('-j, --jobs <n>', 'worker threads (default: as many as the machine runs at once)', wholeNumber(1, 1024))
+    .option('--traces <folder>', 'write a Perfetto trace of the first run of each policy into this folder')
+    .action(compareCommand);
+}
+
+async function compareCommand(path: string | undefined, flags: CompareFlags): Promise<void> {
+  const experiment = loadExperiment(path, flags);
+  const { machine, workload, policies, durationNs } = experiment;
+  if (policies.length < 2) {
+    throw new UserError('usage', 'there is nothing to compare with', {}, 'give two policies or more: --policy A --policy B');
+  }
+  const runs = experiment.runs ?? DEFAULT_RUNS;
+  const traceFiles = flags.traces === undefined ? [] : traceNames(flags.traces, policies.map(({ name }) => name));
+  const total = runs * policies.length;
+  const progress = startProgress(total);
+  const { comparison } = await compareRuns(
+    { ...experiment, runs, traceFiles },
+    {
+      ...(flags.jobs === undefined ? {} : { threads: flags.jobs }),
+      onProgress: (simulatedNs, done) => {
+        const part = durationNs === null ? done : simulatedNs / durationNs;
+        progress.update(part, `${done} of ${total} runs, ${formatTime(simulatedNs)} simulated`);
+      },
+    },
+  );
+  progress.stop();
+  if (flags.json === true) return printJson(comparisonJson(comparison));
+  process.stdout.write(
+    `${workload.workload.name} on ${machine.name} (${machine.nrCpus} CPUs), ${runs} runs a policy, seeds from ${experiment.seed}\n\n` +
+      comparisonTable(comparison, { color: wantsColor(process.stdout), all: flags.all === true }),
+  );
+  for (const file of traceFiles) process.stderr.write(`wrote ${file}: open it in https://ui.perfetto.dev\n`);
+}
+
+/** A file for each policy, named after it. */
+function traceNames(folder: string, policies: readonly string[]): string[] {
+  try {
+    mkdirSync(folder, { recursive: true });
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new UserError('file', `cannot make the folder: ${reason}`, { file: folder });
+  }
+  return policies.map((policy) => join(folder, `${policy.replace(/[^\w.=-]+/g, '_')}.perfetto-trace`));
+}

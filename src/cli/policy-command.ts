@@ -1,0 +1,33 @@
+/** `steelyard policy`: what policies there are, and what one consists of. */
+import type { Command } from 'commander';
+import { PRESETS, parsePolicy, policySettings } from '../balance/policy.ts';
+import { policyText } from '../report/policy-text.ts';
+import { printJson } from './output.ts';
+
+interface JsonFlag {
+  readonly json?: boolean;
+}
+
+export function addPolicyCommand(program: Command): void {
+  const policy = program.command('policy').description('balancing policies: presets, parts, tunables, features');
+  policy.command('list').description('list the presets').option('--json', 'print JSON').action(list);
+  policy
+    .command('show')
+    .description('print what a policy consists of, and what each part can be')
+    .argument('<policy>', 'such as linux-6.1,newidle=off')
+    .option('--json', 'print JSON')
+    .action(show);
+}
+
+function list(flags: JsonFlag): void {
+  if (flags.json === true) return printJson(PRESETS);
+  const width = Math.max(...PRESETS.map(({ name }) => name.length));
+  for (const { name, about } of PRESETS) process.stdout.write(`${name.padEnd(width)}  ${about}\n`);
+}
+
+function show(text: string, flags: JsonFlag): void {
+  const policy = parsePolicy(text);
+  const settings = policySettings(policy);
+  if (flags.json === true) return printJson({ name: policy.name, preset: policy.preset, settings });
+  process.stdout.write(policyText(policy.name, settings));
+}

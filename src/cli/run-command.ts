@@ -1,0 +1,71 @@
+/** `steelyard run`: one machine, one workload, one policy, once. */
+import type { Command } from 'commander';
+import { compare } from '../analysis/comparison.ts';
+import { OutputFile } from '../experiment/output-file.ts';
+import { type RunResult, simulate } from '../experiment/simulate.ts';
+import { checkTraceName, openTraceFile } from '../experiment/trace-file.ts';
+import { comparisonTable } from '../report/comparison-table.ts';
+import { formatNumber, formatTime } from '../report/numbers.ts';
+import { formatSchedstat } from '../trace/schedstat.ts';
+import { addExperimentOptions, type Experiment, type ExperimentFlags, loadExperiment } from './experiment-options.ts';
+import { comparisonJson, printJson, wantsColor } from './output.ts';
+import { startProgress } from './progress.ts';
+
+interface RunFlags extends Omit<ExperimentFlags, 'policy'> {
+  readonly policy?: string;
+  readonly trace?: string;
+  readonly schedstat?: string;
+  readonly checkInvariants?: boolean;
+}
+
+export function addRunCommand(program: Command): void {
+  addExperimentOptions(program.command('run').description('simulate once and print the figures'))
+    .option('-p, --policy <policy>', 'balancing policy: linux-6.1,newidle=off,migration_cost=1ms')
+    .option('--trace <file>', 'write the trace: .txt (trace-cmd), .perfetto-trace, .steelyard')
+    .option('--schedstat <file>', 'write /proc/schedstat (version 15) as of the end')
+    .option('--check-invariants', 'check the scheduler’s books after every event (slow)')
+    .action(run);
+}
+
+function run(path: string | undefined, flags: RunFlags): void {
+  const { policy, ...rest } = flags;
+  if (flags.trace !== undefined) checkTraceName(flags.trace);
+  const experiment = loadExperiment(path, policy === undefined ? rest : { ...rest, policy: [policy] });
+  const result = perform(experiment, flags);
+  const comparison = compare(result.policy, [{ policy: result.policy, runs: [result.figures] }]);
+  if (flags.json === true) return printJson(comparisonJson(comparison));
+  process.stdout.write(comparisonTable(comparison, { color: wantsColor(process.stdout), all: flags.all === true }));
+  const { machine, workload } = experiment;
+  process.stderr.write(
+    `${workload.workload.name} on ${machine.name}: ${formatTime(result.simulatedNs)} simulated (${endText(result)}), ` +
+      `${formatNumber(result.events)} events, seed ${result.seed}\n`,
+  );
+  for (const file of [flags.trace, flags.schedstat]) if (file !== undefined) process.stderr.write(`wrote ${file}\n`);
+}
+
+function perform(experiment: Experiment, flags: RunFlags): RunResult {
+  const { machine, workload, policies, seed, durationNs, warmupNs } = experiment;
+  const trace = flags.trace === undefined ? null : openTraceFile(flags.trace);
+  const schedstat = flags.schedstat === undefined ? null : new OutputFile(flags.schedstat);
+  const progress = startProgress(durationNs ?? Number.NaN);
+  const result = simulate(
+    { machine, workload, policy: policies[0]!, seed, durationNs, warmupNs },
+    {
+      ...(trace === null ? {} : { sink: trace.sink, record: trace.record }),
+      checkInvariants: flags.checkInvariants === true,
+      onProgress: (nowNs) => progress.update(nowNs, formatTime(nowNs)),
+      schedstat: schedstat !== null,
+    },
+  );
+  progress.stop();
+  schedstat?.write(new TextEncoder().encode(formatSchedstat(result.schedstat!)));
+  schedstat?.commit();
+  trace?.file.commit();
+  return result;
+}
+
+function endText(result: RunResult): string {
+  if (result.reason === 'finished') return 'all tasks ended';
+  if (result.reason === 'stopped') return 'the workload ended itself';
+  return 'its duration';
+}

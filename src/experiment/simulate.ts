@@ -1,0 +1,91 @@
+/**
+ * One run: a machine, a workload and a policy in, figures out. What a worker thread does, and the library's `simulate`.
+ */
+import { type Figure } from '../analysis/figure-catalogue.ts';
+import { FiguresSink } from '../analysis/figures.ts';
+import { kernelConfig, type Policy, policyHooks, withFeatures } from '../balance/policy.ts';
+import type { Topology } from '../machine/topology.ts';
+import { buildDomains } from '../sched/build-domains.ts';
+import { takeSchedstat } from '../sched/schedstat.ts';
+import { type EndReason, Simulation } from '../sched/simulation.ts';
+import type { EventKind } from '../trace/events.ts';
+import { RECORDINGS } from '../trace/recorder.ts';
+import type { Schedstat } from '../trace/schedstat.ts';
+import type { TraceSink } from '../trace/sink.ts';
+import { tee } from '../trace/tee.ts';
+import type { WorkloadReading } from '../workload/reading.ts';
+
+/** Everything that decides a run: the same plan gives the same trace, byte for byte. Can be sent to a worker. */
+export interface RunPlan {
+  readonly machine: Topology;
+  readonly workload: WorkloadReading;
+  readonly policy: Policy;
+  readonly seed: number;
+  /** Simulated time to stop at, ns; null: the workload's own, or its end. */
+  readonly durationNs: number | null;
+  /** Figures are of the time from here on, ns. */
+  readonly warmupNs: number;
+}
+
+export interface RunOptions {
+  /** Also gets the trace, with the kinds of events in `record` (default: all but PELT updates). */
+  readonly sink?: TraceSink;
+  readonly record?: readonly EventKind[];
+  /** Check the scheduler's books after every event; slow. */
+  readonly checkInvariants?: boolean;
+  /** Called now and then with the simulated time, ns. */
+  readonly onProgress?: (nowNs: number) => void;
+  /** Also take a snapshot of /proc/schedstat at the end. */
+  readonly schedstat?: boolean;
+}
+
+export interface RunResult {
+  readonly policy: string;
+  readonly seed: number;
+  readonly figures: readonly Figure[];
+  readonly reason: EndReason;
+  readonly simulatedNs: number;
+  /** Events handled, ticks included. */
+  readonly events: number;
+  readonly schedstat: Schedstat | null;
+}
+
+/** Simulated time between two calls of `onProgress`, ns; runs of the largest machines take a second of it in a minute. */
+const PROGRESS_STEP_NS = 5_000_000;
+
+/** Simulates. Throws `UserError` for a workload that does not fit the machine, or gets stuck. */
+export function simulate(plan: RunPlan, options: RunOptions = {}): RunResult {
+  const { machine, workload } = plan;
+  const policy = withFeatures(plan.policy, workload.features);
+  const record = options.sink === undefined ? RECORDINGS.figures : (options.record ?? RECORDINGS.full);
+  const figures = new FiguresSink({ fromNs: plan.warmupNs, observed: RECORDINGS.figures });
+  const simulation = new Simulation({
+    topology: machine,
+    domains: buildDomains(machine),
+    workload: workload.workload,
+    config: kernelConfig(policy, plan.seed),
+    hooks: policyHooks(policy, machine.nrCpus),
+    source: policy.name,
+    sink: options.sink === undefined ? figures : tee(figures, options.sink),
+    record: union(record, RECORDINGS.figures),
+    durationNs: plan.durationNs ?? workload.workload.durationNs,
+    checkInvariants: options.checkInvariants ?? false,
+  });
+  const { onProgress } = options;
+  if (onProgress === undefined) simulation.run();
+  else for (let until = 0; !simulation.run(until); until += PROGRESS_STEP_NS) onProgress(simulation.now);
+  simulation.failOnDeadlock();
+  return {
+    policy: plan.policy.name,
+    seed: plan.seed,
+    figures: figures.figures(),
+    reason: simulation.reason!,
+    simulatedNs: simulation.now,
+    events: simulation.events + simulation.ticks,
+    schedstat: options.schedstat === true ? takeSchedstat() : null,
+  };
+}
+
+function union(a: readonly EventKind[], b: readonly EventKind[]): EventKind[] {
+  return [...new Set([...a, ...b])];
+}

@@ -1,0 +1,37 @@
+/** /proc/schedstat of the simulated machine, from the counters it keeps. @spec 09 §1 */
+import { type CpuStat, type DomainStat, domainStat, type Schedstat } from '../trace/schedstat.ts';
+import * as counters from './counters.ts';
+import { DOMAIN_COUNTERS } from './domain-state.ts';
+import { k } from './kernel.ts';
+
+/** A snapshot at this moment of the simulation, in the layout of version 15. */
+export function takeSchedstat(): Schedstat {
+  const cpus: CpuStat[] = [];
+  for (let cpu = 0; cpu < k.nrCpus; cpu++) {
+    if (k.cpuActive[cpu] === 0) continue;
+    cpus.push({
+      cpu,
+      yldCount: counters.yld[cpu]!,
+      schedCount: counters.sched[cpu]!,
+      schedGoidle: counters.goidle[cpu]!,
+      ttwuCount: counters.ttwu[cpu]!,
+      ttwuLocal: counters.ttwuLocal[cpu]!,
+      rqCpuTime: counters.rqCpuTime[cpu]!,
+      runDelay: counters.runDelay[cpu]!,
+      pcount: counters.pcount[cpu]!,
+      domains: domainsOf(cpu),
+    });
+  }
+  return { version: 15, timestamp: k.jiffies, nrCpuIds: k.nrCpus, cpus };
+}
+
+function domainsOf(cpu: number): DomainStat[] {
+  const { sd } = k;
+  const stats: DomainStat[] = [];
+  for (let d = sd.lowest[cpu]!; d >= 0; d = sd.parent[d]!) {
+    const domain = sd.tree.domains[d]!;
+    const numbers = sd.counters.subarray(d * DOMAIN_COUNTERS, (d + 1) * DOMAIN_COUNTERS);
+    stats.push(domainStat(15, domain.name, domain.span, numbers));
+  }
+  return stats;
+}
