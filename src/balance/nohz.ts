@@ -23,6 +23,10 @@ export const STATS_KICK = 2;
 const NEXT_KICK = 8;
 const KICK_MASK = BALANCE_KICK | STATS_KICK | NEXT_KICK;
 
+/** How a round of visits ended: with all CPUs, at one that is to be balanced, or at a charge to be paid first. */
+const Visit = { ALL: 0, DUE: 1, PAUSED: 2 } as const;
+type Visit = (typeof Visit)[keyof typeof Visit];
+
 export class NohzBalancer {
   readonly #rebalance: Rebalance;
   /** The loop over idle CPUs, by executing CPU: who comes next, past the last CPU or not, and what was found. */
@@ -32,7 +36,6 @@ export class NohzBalancer {
   readonly #balancing: Uint8Array;
   readonly #start: Float64Array;
   readonly #next: Float64Array;
-  readonly #haveNext: Uint8Array;
   readonly #blocked: Uint8Array;
   readonly #active: Uint8Array;
   readonly #target: Int32Array;
@@ -45,7 +48,6 @@ export class NohzBalancer {
     this.#balancing = new Uint8Array(nrCpus);
     this.#start = new Float64Array(nrCpus);
     this.#next = new Float64Array(nrCpus);
-    this.#haveNext = new Uint8Array(nrCpus);
     this.#blocked = new Uint8Array(nrCpus);
     this.#active = new Uint8Array(nrCpus);
     this.#target = new Int32Array(nrCpus);
@@ -62,7 +64,6 @@ export class NohzBalancer {
     this.#balancing[cpu] = 0;
     this.#start[cpu] = k.jiffies;
     this.#next[cpu] = k.jiffies + 60 * k.hz;
-    this.#haveNext[cpu] = 0;
     this.#blocked[cpu] = 0;
     this.#active[cpu] = 1;
   }
@@ -73,71 +74,86 @@ export class NohzBalancer {
 
   /** Goes on with the loop; 0 when it is over. */
   step(cpu: number): number {
-    const flags = this.#flags[cpu]!;
     if (this.#balancing[cpu] !== 0) {
       if (this.#rebalance.step(cpu) === UNFINISHED) return UNFINISHED;
-      this.#balancing[cpu] = 0;
-      this.#collect(cpu);
+      this.#balanced(cpu);
     }
-    const { nextBalance, nrRunning, curr, ttwuPending } = rq;
-    const mask = k.nohz.idleCpusMask;
     for (;;) {
-      const target = this.#advance(cpu, mask);
-      if (target < 0) break;
-      if (curr[target] !== target || nrRunning[target] !== 0 || ttwuPending[target] !== 0) continue;
-      if (needResched(cpu) && !idleCpu(cpu)) {
-        if ((flags & STATS_KICK) !== 0) this.#blocked[cpu] = 1;
-        if ((flags & NEXT_KICK) !== 0) k.nohz.needsUpdate = true;
-        this.#end(cpu);
-        return 0;
-      }
-      if ((flags & STATS_KICK) !== 0 && this.#updateStats(cpu, target)) this.#blocked[cpu] = 1;
-      this.#target[cpu] = target;
-      if (k.jiffies >= nextBalance[target]!) updateRqClock(target);
-      if ((flags & BALANCE_KICK) !== 0 && k.jiffies >= nextBalance[target]!) {
-        this.#rebalance.begin(cpu, target, Idle.IDLE);
-        if (owes(cpu) || this.#rebalance.step(cpu) === UNFINISHED) {
-          this.#balancing[cpu] = 1;
-          return UNFINISHED;
-        }
-      }
-      this.#collect(cpu);
+      const found = this.#visit(cpu);
+      if (found !== Visit.DUE) return found === Visit.PAUSED ? UNFINISHED : 0;
+      this.#rebalance.begin(cpu, this.#target[cpu]!, Idle.IDLE);
+      this.#balancing[cpu] = 1;
+      if (owes(cpu) || this.#rebalance.step(cpu) === UNFINISHED) return UNFINISHED;
+      this.#balanced(cpu);
       if (owes(cpu)) return UNFINISHED;
     }
-    if (this.#haveNext[cpu] !== 0) k.nohz.nextBalance = this.#next[cpu]!;
-    if ((flags & STATS_KICK) !== 0) k.nohz.nextBlocked = this.#start[cpu]! + msecsToJiffies(32);
+  }
+
+  #balanced(cpu: number): void {
+    this.#balancing[cpu] = 0;
+    this.#next[cpu] = Math.min(this.#next[cpu]!, rq.nextBalance[this.#target[cpu]!]!);
+  }
+
+  /**
+   * Visits CPUs of the mask: those after this one, those before it, itself; up to one that is to be balanced. Most visits
+   * find nothing to do, and a large machine has many: what they need is in locals.
+   */
+  #visit(cpu: number): Visit {
+    const flags = this.#flags[cpu]!;
+    const stats = (flags & STATS_KICK) !== 0;
+    const balance = (flags & BALANCE_KICK) !== 0;
+    const stop = needResched(cpu) && !idleCpu(cpu);
+    const mask = k.nohz.idleCpusMask;
+    const { jiffies } = k;
+    let next = this.#next[cpu]!;
+    let cursor = this.#cursor[cpu]!;
+    let end = this.#wrapped[cpu] === 0 ? k.nrCpus : cpu + 1;
+    let found: Visit = Visit.ALL;
+    for (;;) {
+      const target = nextInMask(mask, cursor, end);
+      if (target < 0) {
+        if (this.#wrapped[cpu] !== 0) break;
+        this.#wrapped[cpu] = 1;
+        cursor = 0;
+        end = cpu + 1;
+        continue;
+      }
+      cursor = target + 1;
+      if (rq.curr[target] !== target || rq.nrRunning[target] !== 0 || rq.ttwuPending[target] !== 0) continue;
+      if (stop) {
+        if (stats) this.#blocked[cpu] = 1;
+        if ((flags & NEXT_KICK) !== 0) k.nohz.needsUpdate = true;
+        this.#end(cpu);
+        return Visit.ALL;
+      }
+      if (stats && this.#updateStats(cpu, target)) this.#blocked[cpu] = 1;
+      const due = rq.nextBalance[target]!;
+      if (jiffies >= due) {
+        updateRqClock(target);
+        if (balance) {
+          this.#target[cpu] = target;
+          found = Visit.DUE;
+          break;
+        }
+      }
+      if (due < next) next = due;
+      if (owes(cpu)) {
+        found = Visit.PAUSED;
+        break;
+      }
+    }
+    this.#next[cpu] = next;
+    this.#cursor[cpu] = cursor;
+    if (found !== Visit.ALL) return found;
+    if (next < this.#start[cpu]! + 60 * k.hz) k.nohz.nextBalance = next;
+    if (stats) k.nohz.nextBlocked = this.#start[cpu]! + msecsToJiffies(32);
     this.#end(cpu);
-    return 0;
+    return Visit.ALL;
   }
 
   #end(cpu: number): void {
     if (this.#blocked[cpu] !== 0) k.nohz.hasBlocked = true;
     this.#active[cpu] = 0;
-  }
-
-  #collect(cpu: number): void {
-    const due = rq.nextBalance[this.#target[cpu]!]!;
-    if (this.#next[cpu]! > due) {
-      this.#next[cpu] = due;
-      this.#haveNext[cpu] = 1;
-    }
-  }
-
-  /** The next CPU of the mask, wrapping, this CPU last; -1 after that. */
-  #advance(cpu: number, mask: Uint32Array): number {
-    let from = this.#cursor[cpu]!;
-    if (this.#wrapped[cpu] === 0) {
-      const found = nextInMask(mask, from, k.nrCpus);
-      if (found >= 0) {
-        this.#cursor[cpu] = found + 1;
-        return found;
-      }
-      this.#wrapped[cpu] = 1;
-      from = 0;
-    }
-    const found = nextInMask(mask, from, cpu + 1);
-    this.#cursor[cpu] = found < 0 ? cpu + 1 : found + 1;
-    return found;
   }
 
   /** True if the CPU may have blocked load left. @spec 07 §4.3 */
