@@ -26,8 +26,6 @@ export class GroupStats {
   avgLoad = 0;
   misfitTaskLoad = 0;
   asymPacking = false;
-  numaRunning = 0;
-  preferredRunning = 0;
 
   /** The incumbent before any candidate: nobody. */
   reset(): void {
@@ -44,8 +42,6 @@ export class GroupStats {
     this.avgLoad = 0;
     this.misfitTaskLoad = 0;
     this.asymPacking = false;
-    this.numaRunning = 0;
-    this.preferredRunning = 0;
   }
 
   copy(from: GroupStats): void {
@@ -62,8 +58,6 @@ export class GroupStats {
     this.avgLoad = from.avgLoad;
     this.misfitTaskLoad = from.misfitTaskLoad;
     this.asymPacking = from.asymPacking;
-    this.numaRunning = from.numaRunning;
-    this.preferredRunning = from.preferredRunning;
   }
 }
 
@@ -115,7 +109,7 @@ export class DomainStats {
       this.totalCapacity += sgs.capacity;
       sumUtil += sgs.util;
     }
-    if ((sd.flags[domain]! & SD.NUMA) !== 0) env.fbqType = fbqClassifyGroup(busiest);
+    if ((sd.flags[domain]! & SD.NUMA) !== 0) env.fbqType = fbqClassifyGroup(env, busiest);
     if (sd.parent[domain]! < 0) {
       k.overload = this.overload;
       if (k.energyAware) k.overutilized = this.overutilized;
@@ -128,48 +122,59 @@ export class DomainStats {
   /** Statistics of one group. @spec 06 §5.3 */
   #gather(env: LbEnv, group: number, s: GroupStats, isLocal: boolean): void {
     const { sd } = k;
-    const { loadAvg, utilAvg, runnableAvg } = avg;
     const domain = env.sd;
     const asymCapacity = (sd.flags[domain]! & SD.ASYM_CPUCAPACITY) !== 0;
     const reducedCounts = !isLocal && !asymCapacity && env.idle !== Idle.NOT_IDLE;
-    s.reset();
-    s.group = group;
+    const { restricted } = env;
+    const { energyAware } = k;
     const base = sd.groupBase[group]!;
     const weight = sd.groupWeight[group]!;
+    let sumLoad = 0;
+    let sumUtil = 0;
+    let sumRunnable = 0;
+    let sumNr = 0;
+    let sumHNr = 0;
+    let idleCpus = 0;
+    let misfitTaskLoad = 0;
     for (let i = 0; i < weight; i++) {
       const cpu = sd.lists[base + i]!;
-      if (env.restricted && !env.has(cpu)) continue;
+      if (restricted && !env.has(cpu)) continue;
       const nr = rq.nrRunning[cpu]!;
       const hNr = cfs.hNrRunning[cpu]!;
-      const load = loadAvg[cpu]!;
-      let util = utilAvg[cpu]!;
-      if (cfs.utilEstEnqueued[cpu]! > util) util = cfs.utilEstEnqueued[cpu]!;
-      if (util > rq.cpuCapacityOrig[cpu]!) util = rq.cpuCapacityOrig[cpu]!;
-      s.load += load;
-      s.util += util;
-      s.runnable += runnableAvg[cpu]!;
-      s.sumHNrRunning += hNr;
-      s.sumNrRunning += nr;
-      s.numaRunning += rq.numaRunning[cpu]!;
-      s.preferredRunning += rq.preferredRunning[cpu]!;
-      if (nr > 1) this.overload = true;
-      if (k.energyAware && cpuOverutilized(cpu)) this.overutilized = true;
+      const load = avg.loadAvg[cpu]!;
+      const util = Math.max(avg.utilAvg[cpu]!, cfs.utilEstEnqueued[cpu]!);
+      sumLoad += load;
+      sumUtil += Math.min(util, rq.cpuCapacityOrig[cpu]!);
+      sumRunnable += avg.runnableAvg[cpu]!;
+      sumHNr += hNr;
+      sumNr += nr;
+      if (energyAware && cpuOverutilized(cpu)) this.overutilized = true;
       if (nr === 0) {
-        if (idleCpu(cpu)) {
-          s.idleCpus += 1;
+        if (rq.curr[cpu] === cpu && rq.ttwuPending[cpu] === 0) {
+          idleCpus++;
           continue;
         }
-      }
+      } else if (nr > 1) this.overload = true;
       if (isLocal) continue;
       if (asymCapacity) {
-        if (rq.misfitTaskLoad[cpu]! > s.misfitTaskLoad) {
-          s.misfitTaskLoad = rq.misfitTaskLoad[cpu]!;
+        if (rq.misfitTaskLoad[cpu]! > misfitTaskLoad) {
+          misfitTaskLoad = rq.misfitTaskLoad[cpu]!;
           this.overload = true;
         }
-      } else if (reducedCounts && hNr === 1 && capacityReduced(cpu, domain) && load > s.misfitTaskLoad) {
-        s.misfitTaskLoad = load;
+      } else if (reducedCounts && hNr === 1 && load > misfitTaskLoad && capacityReduced(cpu, domain)) {
+        misfitTaskLoad = load;
       }
     }
+    s.group = group;
+    s.load = sumLoad;
+    s.util = sumUtil;
+    s.runnable = sumRunnable;
+    s.sumHNrRunning = sumHNr;
+    s.sumNrRunning = sumNr;
+    s.idleCpus = idleCpus;
+    s.misfitTaskLoad = misfitTaskLoad;
+    s.avgLoad = 0;
+    s.asymPacking = false;
     s.capacity = sd.sgcCapacity[sd.groupSgc[group]!]!;
     s.weight = weight;
     if (
@@ -326,9 +331,19 @@ function updateIdleCpuScan(env: LbEnv, sumUtil: number): void {
 }
 
 /** @spec 06 §9, 10 §2.1 */
-function fbqClassifyGroup(s: GroupStats): number {
-  if (s.sumHNrRunning > s.numaRunning) return Fbq.REGULAR;
-  return s.sumHNrRunning > s.preferredRunning ? Fbq.REMOTE : Fbq.ALL;
+function fbqClassifyGroup(env: LbEnv, s: GroupStats): number {
+  let numaRunning = 0;
+  let preferredRunning = 0;
+  const base = s.group < 0 ? 0 : k.sd.groupBase[s.group]!;
+  const weight = s.group < 0 ? 0 : k.sd.groupWeight[s.group]!;
+  for (let i = 0; i < weight; i++) {
+    const cpu = k.sd.lists[base + i]!;
+    if (env.restricted && !env.has(cpu)) continue;
+    numaRunning += rq.numaRunning[cpu]!;
+    preferredRunning += rq.preferredRunning[cpu]!;
+  }
+  if (s.sumHNrRunning > numaRunning) return Fbq.REGULAR;
+  return s.sumHNrRunning > preferredRunning ? Fbq.REMOTE : Fbq.ALL;
 }
 
 export function fbqClassifyRq(cpu: number): number {
