@@ -7,15 +7,17 @@
  * Order of equal times: the lower slot comes first. Nothing else can decide it, in particular not the order in which
  * events were scheduled; whoever lays out the slots decides what comes first at one instant.
  *
- * Time and slot are one key, (time - base) * SLOTS + slot, exact in a double for the 8.5 s after `base`; slots further
- * away are parked behind all others and get exact keys when the base has moved on.
+ * Time and slot are one key, (time - base) * SLOTS + slot, exact in a double for the 4.2 s after `base`; slots further
+ * away are parked behind all others, in order of time alone, and get full keys when the base has moved on.
  */
 
 /** Slots are numbers below this. */
 export const MAX_SLOTS = 1 << 20;
 
-/** Keys from here on are parked: their order among themselves is by time only roughly. */
-const HORIZON_NS = Math.floor(2 ** 53 / MAX_SLOTS) - 1;
+/** Slots due within this of the base have full keys. They take half of the integers that a double has; */
+const HORIZON_NS = 2 ** 52 / MAX_SLOTS;
+/** from here on keys are of parked slots: ns since the base, exact for the next 52 days. */
+const PARKED = 2 ** 52;
 
 export class EventQueue {
   /** Heap of keys, and which slot each belongs to. */
@@ -69,7 +71,7 @@ export class EventQueue {
   /** The slot will be due at `time` (not before the latest event taken), whether or not it was pending. */
   schedule(slot: number, time: number): void {
     const offset = time - this.#base;
-    const key = offset < HORIZON_NS ? offset * MAX_SLOTS + slot : parkedKey(time);
+    const key = offset < HORIZON_NS ? offset * MAX_SLOTS + slot : PARKED + offset;
     this.#time[slot] = time;
     const at = this.#place[slot]!;
     if (at < 0) {
@@ -198,11 +200,4 @@ export class EventQueue {
     for (let i = first + 1; i < size; i++) if (keys[i]! < keys[least]!) least = i;
     return least;
   }
-}
-
-const PARKED = HORIZON_NS * MAX_SLOTS;
-
-/** Above every exact key, ascending with time. */
-function parkedKey(time: number): number {
-  return PARKED * 2 + time;
 }
