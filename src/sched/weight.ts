@@ -57,7 +57,7 @@ export function inverseOf(weight: number): number {
   return Math.floor(WMULT_CONST / w);
 }
 
-/** `delta * weight / lw`, in the kernel's fixed point: exact integers, not a division. @spec 02 §2 */
+/** `delta * weight / lw`, in the kernel's fixed point: exact integers, not a division. `weight` is one entity's. @spec 02 §2 */
 export function calcDelta(delta: number, weight: number, lwInverse: number): number {
   let fact = scaleDown(weight) * lwInverse;
   let shift = 32;
