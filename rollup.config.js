@@ -19,7 +19,8 @@ export default {
     dir: 'dist',
     format: 'es',
     generatedCode: 'es2015',
-    chunkFileNames: '[name].js',
+    // Where `pool.ts` is, so that it finds the worker beside it, as it does in the sources.
+    chunkFileNames: 'experiment/[name].js',
     // One module for everything that the entries share: the hot core must not be split.
     manualChunks: (id) => (/\/build\/(?:index|cli\/.*|experiment\/worker)\.js$/.test(id) ? undefined : 'core'),
   },

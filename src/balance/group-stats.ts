@@ -310,7 +310,7 @@ function setCapacity(sgc: number, capacity: number, min: number, max: number): v
 }
 
 /** What RT and DL leave of a CPU. @spec 03 §10 */
-function scaleRtCapacity(cpu: number): number {
+export function scaleRtCapacity(cpu: number): number {
   const max = rq.cpuCapacityOrig[cpu]!;
   const used = avg.utilAvg[AVG_RT + cpu]! + avg.utilAvg[AVG_DL + cpu]!;
   return used >= max ? 1 : max - used;

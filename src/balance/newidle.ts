@@ -151,7 +151,7 @@ export class Newidle {
   #out(cpu: number): number {
     const pulled = this.#pulled[cpu]!;
     if (rq.nextBalance[cpu]! > this.#next[cpu]!) rq.nextBalance[cpu] = this.#next[cpu]!;
-    if (pulled !== 0) rq.idleStamp[cpu] = 0;
+    if (pulled !== 0) rq.idleStamp[cpu] = -1;
     else nohzNewidleBalance(cpu);
     if (k.tracing) record(Ev.NEWIDLE_RET, cpu, pulled);
     return pulled;

@@ -7,7 +7,7 @@
  * how the machine behaves, and what things cost.
  */
 import { didYouMean, UserError } from '../base/errors.ts';
-import { type CostProfile, costProfile } from '../machine/cost-profile.ts';
+import { type CostProfile, costProfile, listCostProfiles } from '../machine/cost-profile.ts';
 import {
   DEFAULT_FEATURES,
   DEFAULT_TUNABLES,
@@ -111,7 +111,8 @@ export const SETTINGS: Readonly<Record<string, Setting>> = {
   boot_cpu: environment('bootCpu', 'int', 'CPU on which the main task starts'),
   costs: {
     kind: 'word',
-    about: 'cost profile: what things cost on the machine; none: nothing',
+    about: 'cost profile: what things cost on the machine',
+    values: listCostProfiles().map(({ name }) => name),
     get: (p) => p.costs.name,
     set: (p, value) => ({ ...p, costs: costProfile(String(value)) }),
   },
@@ -256,7 +257,14 @@ export function policySettings(policy: Policy): PolicySetting[] {
   });
   const features = (Object.keys(DEFAULT_FEATURES) as (keyof Features)[]).map((name): PolicySetting => {
     const on = policy.features[name];
-    return { section: 'feature', name, value: on ? 'on' : 'off', about: '', values: [], changed: on !== base.features[name] };
+    return {
+      section: 'feature',
+      name,
+      value: on ? 'on' : 'off',
+      about: '',
+      values: [],
+      changed: on !== base.features[name],
+    };
   });
   return [...parts, ...tunables, ...features];
 }

@@ -6,7 +6,14 @@ import { UserError } from '../base/errors.ts';
 import { compareRuns } from '../experiment/compare-runs.ts';
 import { comparisonTable } from '../report/comparison-table.ts';
 import { formatTime } from '../report/numbers.ts';
-import { addExperimentOptions, type ExperimentFlags, loadExperiment, runsValue, several, wholeNumber } from './experiment-options.ts';
+import {
+  addExperimentOptions,
+  type ExperimentFlags,
+  loadExperiment,
+  runsValue,
+  several,
+  wholeNumber,
+} from './experiment-options.ts';
 import { comparisonJson, printJson, wantsColor } from './output.ts';
 import { startProgress } from './progress.ts';
 
@@ -18,7 +25,9 @@ interface CompareFlags extends ExperimentFlags {
 const DEFAULT_RUNS = 10;
 
 export function addCompareCommand(program: Command): void {
-  addExperimentOptions(program.command('compare').description('simulate under several policies and print the differences'))
+  addExperimentOptions(
+    program.command('compare').description('simulate under several policies and print the differences'),
+  )
     .option('-p, --policy <policy>', 'a policy; the first one given is the baseline', several)
     .option('-n, --runs <n>', `runs of each policy, with paired seeds (default: ${DEFAULT_RUNS})`, runsValue)
     .option('-j, --jobs <n>', 'worker threads (default: as many as the machine runs at once)', wholeNumber(1, 1024))
@@ -30,10 +39,21 @@ async function compareCommand(path: string | undefined, flags: CompareFlags): Pr
   const experiment = loadExperiment(path, flags);
   const { machine, workload, policies, durationNs } = experiment;
   if (policies.length < 2) {
-    throw new UserError('usage', 'there is nothing to compare with', {}, 'give two policies or more: --policy A --policy B');
+    throw new UserError(
+      'usage',
+      'there is nothing to compare with',
+      {},
+      'give two policies or more: --policy A --policy B',
+    );
   }
   const runs = experiment.runs ?? DEFAULT_RUNS;
-  const traceFiles = flags.traces === undefined ? [] : traceNames(flags.traces, policies.map(({ name }) => name));
+  const traceFiles =
+    flags.traces === undefined
+      ? []
+      : traceNames(
+          flags.traces,
+          policies.map(({ name }) => name),
+        );
   const total = runs * policies.length;
   const progress = startProgress(total);
   const { comparison } = await compareRuns(

@@ -1,6 +1,6 @@
 /** What `run` and `compare` have in common: which machine, which load, how long, which seed. */
 import { type Command, InvalidArgumentError } from 'commander';
-import { parsePolicy, parseTime, type Policy } from '../balance/policy.ts';
+import { type Policy, parsePolicy, parseTime } from '../balance/policy.ts';
 import { UserError } from '../base/errors.ts';
 import { loadMachine } from '../experiment/machine-file.ts';
 import { loadScenario, MAX_RUNS, MAX_SEED, type Scenario } from '../experiment/scenario.ts';
@@ -34,8 +34,14 @@ export interface Experiment {
 export function addExperimentOptions(command: Command): Command {
   return command
     .argument('[scenario]', 'scenario file (YAML); or use --machine and --workload')
-    .option('-m, --machine <machine>', 'preset, synthetic string, hwloc XML, tarball, /sys tree, topology.json, or "host"')
-    .option('-w, --workload <workload>', 'generator (hackbench:groups=4), rt-app JSON, .scn file, or folder of a record')
+    .option(
+      '-m, --machine <machine>',
+      'preset, synthetic string, hwloc XML, tarball, /sys tree, topology.json, or "host"',
+    )
+    .option(
+      '-w, --workload <workload>',
+      'generator (hackbench:groups=4), rt-app JSON, .scn file, or folder of a record',
+    )
     .option('--seed <n>', 'seed of the random numbers (default: 1, or the workload’s)', wholeNumber(0, MAX_SEED))
     .option('--duration <time>', 'simulated time to stop at: 500ms, 2s (default: the workload’s own end)', timeValue)
     .option('--warmup <time>', 'leave out of the figures what is before this time', timeValue)
@@ -54,7 +60,7 @@ export function loadExperiment(path: string | undefined, flags: ExperimentFlags)
   }
   const policies = (flags.policy ?? scenario.policies ?? ['linux-6.1']).map(parsePolicy);
   const machine = loadMachine(machineSpec);
-  const workload = loadWorkload(workloadSpec, machine.nrCpus, { capacities: machine.capacity });
+  const workload = loadWorkload(workloadSpec, machine.nrCpus, { capacities: [...machine.capacity] });
   for (const warning of workload.warnings) process.stderr.write(`steelyard: ${warningText(warning)}\n`);
   const durationNs = flags.duration ?? scenario.durationNs ?? workload.workload.durationNs;
   const warmupNs = flags.warmup ?? scenario.warmupNs ?? 0;
@@ -82,7 +88,8 @@ function warningText(warning: WorkloadReading['warnings'][number]): string {
 /** For commander: a time with its unit, ns. */
 function timeValue(text: string): number {
   const ns = /[a-z]$/.test(text) ? parseTime(text) : undefined;
-  if (ns === undefined || ns <= 0) throw new InvalidArgumentError('A time is a number with its unit: 500us, 100ms, 2s.');
+  if (ns === undefined || ns <= 0)
+    throw new InvalidArgumentError('A time is a number with its unit: 500us, 100ms, 2s.');
   return ns;
 }
 

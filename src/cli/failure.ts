@@ -31,7 +31,9 @@ export function fail(error: unknown): never {
     process.exit(EXIT_CODES.limit);
   }
   const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
-  process.stderr.write(`steelyard: this is a mistake of ours; please report it with the command and its input\n${text}\n`);
+  process.stderr.write(
+    `steelyard: this is a mistake of ours; please report it with the command and its input\n${text}\n`,
+  );
   process.exit(INTERNAL);
 }
 

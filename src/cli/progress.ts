@@ -12,7 +12,13 @@ const QUIET: Progress = { update: () => {}, stop: () => {} };
 export function startProgress(total: number): Progress {
   if (!process.stderr.isTTY || !Number.isFinite(total) || total <= 0) return QUIET;
   const bar = new SingleBar(
-    { format: '{bar} {percentage} %  {words}', clearOnComplete: true, hideCursor: true, stream: process.stderr, etaBuffer: 20 },
+    {
+      format: '{bar} {percentage} %  {words}',
+      clearOnComplete: true,
+      hideCursor: true,
+      stream: process.stderr,
+      etaBuffer: 20,
+    },
     Presets.shades_classic,
   );
   bar.start(total, 0, { words: '' });

@@ -3,15 +3,12 @@
  * `Math.log` may differ in the last bit between engines, and one bit is a different trace.
  */
 
-const LN2 = 0.6931471805599453;
-const SQRT2 = 1.4142135623730951;
-
 /** e^x, to about 1e-15 relative, for |x| up to 700. */
 export function exp(x: number): number {
   if (x > 700) return Number.POSITIVE_INFINITY;
   if (x < -700) return 0;
-  const n = Math.round(x / LN2);
-  const r = x - n * LN2;
+  const n = Math.round(x / Math.LN2);
+  const r = x - n * Math.LN2;
   let term = 1;
   let sum = 1;
   for (let i = 1; i < 20; i++) {
@@ -25,11 +22,11 @@ export function exp(x: number): number {
 export function ln(x: number): number {
   if (x <= 0) return Number.NEGATIVE_INFINITY;
   let n = 0;
-  while (x > SQRT2) {
+  while (x > Math.SQRT2) {
     x /= 2;
     n++;
   }
-  while (x < SQRT2 / 2) {
+  while (x < Math.SQRT2 / 2) {
     x *= 2;
     n--;
   }
@@ -42,7 +39,7 @@ export function ln(x: number): number {
     sum += power / i;
     power *= zz;
   }
-  return 2 * sum + n * LN2;
+  return 2 * sum + n * Math.LN2;
 }
 
 function scale(x: number, n: number): number {

@@ -24,7 +24,11 @@ export async function runJobs(jobs: readonly Job[], options: PoolOptions = {}): 
   const simulated = new Float64Array(jobs.length);
   let next = 0;
   let done = 0;
-  const report = () => options.onProgress?.(simulated.reduce((a, b) => a + b, 0), done);
+  const report = () =>
+    options.onProgress?.(
+      simulated.reduce((a, b) => a + b, 0),
+      done,
+    );
   const workers = Array.from({ length: threads }, () => new Worker(WORKER));
 
   const serve = (worker: Worker): Promise<void> =>
@@ -38,7 +42,8 @@ export async function runJobs(jobs: readonly Job[], options: PoolOptions = {}): 
       worker.on('error', reject);
       worker.on('exit', () => reject(new Error('a worker thread ended before its work was done')));
       worker.on('message', (answer: Answer) => {
-        if (answer.kind === 'refused') return reject(new UserError(answer.code, answer.what, answer.place, answer.hint));
+        if (answer.kind === 'refused')
+          return reject(new UserError(answer.code, answer.what, answer.place, answer.hint));
         if (answer.kind === 'failed') return reject(Object.assign(new Error(answer.message), { stack: answer.stack }));
         if (answer.kind === 'progress') simulated[current] = answer.nowNs;
         else {

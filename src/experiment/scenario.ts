@@ -68,7 +68,12 @@ export function loadScenario(path: string): Scenario {
   }
   if (!stat.isFile()) throw new UserError('file', 'this is not a file', { file: path }, 'a scenario is a YAML file');
   if (stat.size > MAX_BYTES) {
-    throw new UserError('limit', `${stat.size} bytes are too many for a scenario`, { file: path }, 'is it another kind of file?');
+    throw new UserError(
+      'limit',
+      `${stat.size} bytes are too many for a scenario`,
+      { file: path },
+      'is it another kind of file?',
+    );
   }
   return parseScenario(readFileSync(path, 'utf8'), path);
 }

@@ -1,7 +1,7 @@
 /**
  * One run: a machine, a workload and a policy in, figures out. What a worker thread does, and the library's `simulate`.
  */
-import { type Figure } from '../analysis/figure-catalogue.ts';
+import type { Figure } from '../analysis/figure-catalogue.ts';
 import { FiguresSink } from '../analysis/figures.ts';
 import { kernelConfig, type Policy, policyHooks, withFeatures } from '../balance/policy.ts';
 import type { Topology } from '../machine/topology.ts';

@@ -1,6 +1,6 @@
 /** A worker thread: takes plans, simulates them, sends figures back. Spoken to by `pool.ts` alone. */
 import { parentPort } from 'node:worker_threads';
-import { UserError, type UserErrorCode, type Place } from '../base/errors.ts';
+import { type Place, UserError, type UserErrorCode } from '../base/errors.ts';
 import { discardUnfinished } from './output-file.ts';
 import { type RunPlan, type RunResult, simulate } from './simulate.ts';
 import { openTraceFile } from './trace-file.ts';
@@ -15,7 +15,13 @@ export interface Job {
 export type Answer =
   | { readonly kind: 'progress'; readonly nowNs: number }
   | { readonly kind: 'result'; readonly result: RunResult }
-  | { readonly kind: 'refused'; readonly code: UserErrorCode; readonly what: string; readonly place: Place; readonly hint: string }
+  | {
+      readonly kind: 'refused';
+      readonly code: UserErrorCode;
+      readonly what: string;
+      readonly place: Place;
+      readonly hint: string;
+    }
   | { readonly kind: 'failed'; readonly message: string; readonly stack: string };
 
 /** Time between two reports of progress, ms. */

@@ -30,10 +30,6 @@ export function maskSet(mask: CpuMask, cpu: number): void {
   mask[cpu >>> 5]! |= 1 << (cpu & 31);
 }
 
-export function maskClear(mask: CpuMask, cpu: number): void {
-  mask[cpu >>> 5]! &= ~(1 << (cpu & 31));
-}
-
 export function maskHas(mask: CpuMask, cpu: number): boolean {
   return (mask[cpu >>> 5]! & (1 << (cpu & 31))) !== 0;
 }
@@ -42,11 +38,6 @@ export function maskWeight(mask: CpuMask): number {
   let n = 0;
   for (let i = 0; i < mask.length; i++) n += popcount(mask[i]!);
   return n;
-}
-
-export function maskEmpty(mask: CpuMask): boolean {
-  for (let i = 0; i < mask.length; i++) if (mask[i] !== 0) return false;
-  return true;
 }
 
 export function maskEqual(a: CpuMask, b: CpuMask): boolean {
@@ -58,11 +49,6 @@ export function maskEqual(a: CpuMask, b: CpuMask): boolean {
 export function maskSubset(a: CpuMask, b: CpuMask): boolean {
   for (let i = 0; i < a.length; i++) if ((a[i]! & ~b[i]!) !== 0) return false;
   return true;
-}
-
-export function maskIntersects(a: CpuMask, b: CpuMask): boolean {
-  for (let i = 0; i < a.length; i++) if ((a[i]! & b[i]!) !== 0) return true;
-  return false;
 }
 
 export function maskAnd(a: CpuMask, b: CpuMask): CpuMask {

@@ -7,7 +7,7 @@
  * named by their lowest CPU; dies, packages and nodes by the numbers the machine gives them, dies being unique over the
  * machine (not per package).
  */
-import { assert, UserError } from '../base/errors.ts';
+import { UserError } from '../base/errors.ts';
 
 /** The most CPUs we take; the kernel's own limit on amd64 is 8192. */
 export const MAX_CPUS = 8192;
@@ -206,12 +206,4 @@ export function cpuDistance(t: Topology, a: number, b: number): number {
   if (t.llc[a] === t.llc[b]) return 2;
   if (t.node[a] === t.node[b]) return 3;
   return 4;
-}
-
-/** Distance between the nodes of two CPUs, as the firmware gives it (10 is local). */
-export function nodeDistance(t: Topology, a: number, b: number): number {
-  const i = t.nodes.findIndex((n) => n.node === t.node[a]);
-  const j = t.nodes.findIndex((n) => n.node === t.node[b]);
-  assert(i >= 0 && j >= 0, 'every CPU is on a listed node');
-  return t.distance[i]![j]!;
 }

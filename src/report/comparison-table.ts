@@ -7,8 +7,9 @@
  * Without `all`, only figures a reader wants first are shown, and of these only those that say something: not those that
  * are the same for all policies and zero, or were not observed.
  */
-import { createColors } from 'picocolors';
+
 import Table from 'cli-table3';
+import { createColors } from 'picocolors';
 import type { ComparedFigure, Comparison, Difference } from '../analysis/comparison.ts';
 import { formatNumber, formatSigned } from './numbers.ts';
 

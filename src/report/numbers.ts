@@ -5,7 +5,8 @@ export function formatNumber(value: number | null): string {
   if (value === null) return '-';
   if (value === 0) return '0';
   const size = Math.abs(value);
-  if (Number.isInteger(value) || size >= 10_000) return groupThousands(Math.round(value));
+  if (size >= 10_000) return groupThousands(Math.round(value));
+  if (Number.isInteger(value)) return String(value);
   const decimals = Math.max(0, 3 - Math.floor(Math.log10(size)));
   return decimals > 9 ? value.toExponential(3) : value.toFixed(decimals);
 }

@@ -18,7 +18,9 @@ export function policyText(name: string, settings: readonly PolicySetting[]): st
     for (const row of rows) {
       const values = row.values.length > 0 ? ` (${row.values.join(', ')})` : '';
       const star = row.changed ? '*' : ' ';
-      lines.push(`${star} ${row.name.padEnd(nameWidth)}  ${row.value.padEnd(valueWidth)}  ${row.about}${values}`.trimEnd());
+      lines.push(
+        `${star} ${row.name.padEnd(nameWidth)}  ${row.value.padEnd(valueWidth)}  ${row.about}${values}`.trimEnd(),
+      );
     }
     lines.push('');
   }

@@ -25,7 +25,7 @@ import { Class, OnRq, State } from './tasks.ts';
 // ---- queueing, by class
 
 export function enqueueTask(cpu: number, task: number, flags: number): void {
-  if ((flags & Enqueue.RESTORE) === 0 && tasks.lastQueued[task] === 0) tasks.lastQueued[task] = rq.clock[cpu]!;
+  if ((flags & Enqueue.RESTORE) === 0 && tasks.lastQueued[task]! < 0) tasks.lastQueued[task] = rq.clock[cpu]!;
   switch (tasks.schedClass[task]) {
     case Class.FAIR:
       enqueueTaskFair(cpu, task, flags);
@@ -68,9 +68,9 @@ export function deactivateTask(cpu: number, task: number, flags: number): void {
 /** Time waited, for the cpu lines of schedstat. @spec 09 §1 */
 function schedInfoDequeue(cpu: number, task: number): void {
   const { lastQueued, runDelay } = tasks;
-  if (lastQueued[task] === 0) return;
+  if (lastQueued[task]! < 0) return;
   const delta = rq.clock[cpu]! - lastQueued[task]!;
-  lastQueued[task] = 0;
+  lastQueued[task] = -1;
   runDelay[task]! += delta;
   counters.runDelay[cpu]! += delta;
 }

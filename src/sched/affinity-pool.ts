@@ -4,8 +4,6 @@
  */
 import { type CpuMask, fullMask, maskCpus, maskOf } from '../machine/cpumask.ts';
 
-export const ALL_CPUS = 0;
-
 export class AffinityPool {
   readonly words: number;
   readonly #nrCpus: number;

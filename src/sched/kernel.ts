@@ -144,6 +144,12 @@ class KernelState {
 
 export const k = new KernelState();
 
+/**
+ * What the clock of load averages shows at the start: an average last updated at 0 has never been. A whole period, so that
+ * periods begin with the simulation. @spec 03 §5
+ */
+const PELT_EPOCH_NS = 1024 * 1024;
+
 /** Event slots of tasks beyond these are made as they are needed. */
 const FIRST_TIMER_SLOTS = 1024;
 
@@ -241,6 +247,7 @@ function initTables(topology: Topology, groups: TaskGroups, config: KernelConfig
     rq.curr[cpu] = cpu;
     rq.cpuCapacityOrig[cpu] = topology.capacity[cpu]!;
     rq.cpuCapacity[cpu] = topology.capacity[cpu]!;
+    rq.lostIdleTime[cpu] = -PELT_EPOCH_NS;
     rq.nextBalance[cpu] = k.jiffies;
     rq.avgIdle[cpu] = 2 * cost;
     rq.maxIdleBalanceCost[cpu] = cost;

@@ -32,7 +32,8 @@ export const nextBalance = columns.f64();
 export const idleBalance = columns.u8();
 export const activeBalance = columns.u8();
 export const pushCpu = columns.i32();
-export const idleStamp = columns.f64();
+/** Since when the CPU has had nothing to run, -1: it has. */
+export const idleStamp = columns.f64(-1);
 export const avgIdle = columns.f64();
 export const maxIdleBalanceCost = columns.f64();
 // NOHZ. @spec 07 §3

@@ -218,12 +218,12 @@ function schedInfoSwitch(cpu: number, prev: number, next: number): void {
   const now = rq.clock[cpu]!;
   if (!isIdleTask(prev)) {
     counters.rqCpuTime[cpu]! += now - tasks.lastArrival[prev]!;
-    if (tasks.state[prev] === State.RUNNING && tasks.lastQueued[prev] === 0) tasks.lastQueued[prev] = now;
+    if (tasks.state[prev] === State.RUNNING && tasks.lastQueued[prev]! < 0) tasks.lastQueued[prev] = now;
   }
   if (isIdleTask(next)) return;
-  if (tasks.lastQueued[next] !== 0) {
+  if (tasks.lastQueued[next]! >= 0) {
     const delay = now - tasks.lastQueued[next]!;
-    tasks.lastQueued[next] = 0;
+    tasks.lastQueued[next] = -1;
     tasks.runDelay[next]! += delay;
     counters.runDelay[cpu]! += delay;
     counters.pcount[cpu]! += 1;

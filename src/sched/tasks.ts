@@ -72,7 +72,6 @@ export const wakeeFlips = columns.f64();
 export const wakeeFlipDecay = columns.f64();
 export const hot = columns.u8();
 export const timeSlice = columns.i32();
-export const rtTimeout = columns.i32();
 /** Slice asked for, ns; 0: the base slice. */
 export const customSlice = columns.f64();
 export const numaPreferred = columns.i32(-1);
@@ -84,9 +83,9 @@ export const nrFailedHot = columns.f64();
 export const nrForced = columns.f64();
 export const nrVoluntary = columns.f64();
 export const nrInvoluntary = columns.f64();
-export const lastQueued = columns.f64();
+/** Since when it waits for a CPU; -1: it does not. */
+export const lastQueued = columns.f64(-1);
 export const lastArrival = columns.f64();
 export const runDelay = columns.f64();
 /** Id in the trace. */
 export const traceId = columns.i32(-1);
-export const exitCode = columns.u8();

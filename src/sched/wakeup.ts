@@ -167,11 +167,11 @@ function ttwuDoWakeup(cpu: number, task: number): void {
   tasks.state[task] = State.RUNNING;
   if (k.tracing) recordTask(Ev.SCHED_WAKEUP, k.thisCpu, task, cpu, tracePrio(task));
   if (tasks.schedClass[task] === Class.RT) taskWokenRt(cpu, task);
-  if (rq.idleStamp[cpu] !== 0) {
+  if (rq.idleStamp[cpu]! >= 0) {
     const delta = rq.clock[cpu]! - rq.idleStamp[cpu]!;
     const most = 2 * rq.maxIdleBalanceCost[cpu]!;
     rq.avgIdle[cpu] = Math.min(rq.avgIdle[cpu]! + Math.trunc((delta - rq.avgIdle[cpu]!) / 8), most);
-    rq.idleStamp[cpu] = 0;
+    rq.idleStamp[cpu] = -1;
   }
 }
 

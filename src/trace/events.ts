@@ -455,8 +455,3 @@ export const EVENT_ARITY: Uint8Array = Uint8Array.from(EVENTS, (e) => e.args.len
 
 /** The most arguments any kind has. */
 export const MAX_EVENT_ARGS = EVENTS.reduce((most, e) => Math.max(most, e.args.length), 0);
-
-/** Kind by name, for readers. */
-export const EVENT_BY_NAME: ReadonlyMap<string, EventKind> = new Map(
-  EVENTS.map((e, kind) => [e.name, kind as EventKind]),
-);

@@ -212,8 +212,3 @@ export function ref(id: number): Ref {
 export function refByIndex(base: number): Ref {
   return { base, stride: 1, shift: 0 };
 }
-
-/** An object for each pair of instances. */
-export function refByPair(base: number): Ref {
-  return { base, stride: 1, shift: 1 };
-}
