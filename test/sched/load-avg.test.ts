@@ -110,7 +110,7 @@ describe('a new task', () => {
 });
 
 test('a task that begins when the simulation does is tracked from then on', () => {
-  const run = simulate({ hooks: 'none', tasks: { a: {}, b: {} }, untilMs: 12 });
+  const run = simulate({ machine: 8, hooks: 'none', tasks: { a: { cpus: [0] }, b: { cpus: [0] } }, untilMs: 12 });
   // a has run and b has waited, born with 256 and 128.
   assert.ok(avg.utilAvg[AVG_SE + run.slot('a')]! > 400);
   assert.ok(avg.utilAvg[AVG_SE + run.slot('b')]! < 105);
