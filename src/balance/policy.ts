@@ -272,7 +272,13 @@ export function policySettings(policy: Policy): PolicySetting[] {
 function settingText(setting: Setting, policy: Policy): string {
   const value = setting.get(policy);
   if (typeof value === 'boolean') return value ? 'on' : 'off';
-  return setting.kind === 'ns' && value !== -1 ? `${value}ns` : String(value);
+  return setting.kind === 'ns' && typeof value === 'number' && value > 0 ? timeText(value) : String(value);
+}
+
+/** As `parseTime` reads it, in the largest unit that divides it. */
+function timeText(ns: number): string {
+  const [unit, size] = Object.entries(UNITS).findLast(([, unitNs]) => ns % unitNs === 0)!;
+  return `${ns / size}${unit}`;
 }
 
 /** What the simulated scheduler is built from. */
