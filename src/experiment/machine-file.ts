@@ -20,5 +20,5 @@ export function loadMachine(spec: string): Topology {
         return { core, llc: core >> 3, node: core >> 6, package: core >> 6 };
       }),
     });
-  return buildTopology({ name: spec, cpus: Array.from({ length: Number(spec) }, () => ({ llc: 0 })) });
+  return buildTopology({ name: spec, cpus: Array.from({ length: Number(spec.slice(5)) }, () => ({ llc: 0 })) });
 }

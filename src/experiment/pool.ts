@@ -15,7 +15,8 @@ export interface PoolOptions {
   readonly onProgress?: (simulatedNs: number, done: number) => void;
 }
 
-const WORKER = new URL(import.meta.url.endsWith('.ts') ? './worker.ts' : './worker.js', import.meta.url);
+/** Beside this module in the built package. */
+const WORKER = new URL('./worker.js', import.meta.url);
 
 /** Performs the jobs. Rejects with the error of the first job, in their order, that has one known when it is noticed. */
 export async function runJobs(jobs: readonly Job[], options: PoolOptions = {}): Promise<RunResult[]> {

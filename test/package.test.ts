@@ -1,0 +1,45 @@
+/** What users install: the packed package, in an empty folder, as a command and as a library with types. */
+import assert from 'node:assert/strict';
+import { type ExecFileSyncOptionsWithStringEncoding, execFileSync } from 'node:child_process';
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const folder = mkdtempSync(join(tmpdir(), 'steelyard-test-'));
+after(() => rmSync(folder, { recursive: true }));
+const options: ExecFileSyncOptionsWithStringEncoding = {
+  cwd: folder,
+  encoding: 'utf8',
+  stdio: ['ignore', 'pipe', 'pipe'],
+};
+
+test('the packed package installs into an empty folder and works', () => {
+  // What is packed has been built already; building it again would be under the feet of other tests.
+  execFileSync('npm', ['pack', '--ignore-scripts', '--pack-destination', folder], { ...options, cwd: root });
+  const [tarball] = readdirSync(folder);
+  writeFileSync(join(folder, 'package.json'), '{ "type": "module", "private": true }');
+  execFileSync('npm', ['install', '--no-audit', '--no-fund', '--prefer-offline', `./${tarball}`], options);
+
+  const out = execFileSync('npx', ['steelyard', 'run', '-m', 'smp4', '-w', 'hogs:n=4', '--duration', '20ms'], options);
+  assert.match(out, /cpu_share\.all/);
+
+  writeFileSync(
+    join(folder, 'use.ts'),
+    `import { compareRuns, loadMachine, loadWorkload, parsePolicy, simulate, type RunResult } from 'steelyard';
+const machine = loadMachine('smp4');
+const workload = loadWorkload('hogs:n=5', machine.nrCpus);
+const policies = ['linux-6.1', 'linux-6.1,newidle=off'].map(parsePolicy);
+const plan = { machine, workload, seed: 1, durationNs: 50e6, warmupNs: 0 };
+const run: RunResult = simulate({ ...plan, policy: policies[0]! });
+const { comparison } = await compareRuns({ ...plan, policies, runs: 2 });
+console.log(run.reason, comparison.runs, comparison.figures.length > 20);
+`,
+  );
+  const tsc = join(root, 'node_modules', '.bin', 'tsc');
+  const flags = ['--strict', '--module', 'nodenext', '--target', 'es2022', '--types', '', '--skipLibCheck', 'false'];
+  execFileSync(tsc, [...flags, 'use.ts'], options);
+  assert.equal(execFileSync(process.execPath, ['use.js'], options), 'duration 2 true\n');
+});
