@@ -105,7 +105,7 @@ export function setTaskRq(task: number, cpu: number): void {
   const e = task;
   const group = tasks.group[task]!;
   se.cfsRq[e] = group * k.nrCpus + cpu;
-  se.parent[e] = group === 0 ? -1 : (group - 1) * k.nrCpus + cpu;
+  se.parent[e] = group === 0 ? -1 : se.GROUP_ENTITIES + group * k.nrCpus + cpu;
   tasks.cpu[task] = cpu;
   tasks.wakeCpu[task] = cpu;
 }

@@ -19,11 +19,9 @@ import * as tasks from '../../src/sched/tasks.ts';
 import { utilEstUpdate } from '../../src/sched/util-est.ts';
 import { weightOfNice } from '../../src/sched/weight.ts';
 import type { Instruction } from '../../src/workload/program.ts';
-import { boot, MS, type Simulated, simulate } from '../support/simulate.ts';
+import { boot, MS, RUN, type Simulated, SLEEP, simulate } from '../support/simulate.ts';
 
 const SLEEPER: readonly Instruction[] = [{ op: 'sleep', time: { kind: 'fixed', ns: 3600e9 }, state: 'S' }];
-const RUN = (ms: number): Instruction => ({ op: 'run', work: { kind: 'fixed', ns: ms * MS } });
-const SLEEP = (ms: number): Instruction => ({ op: 'sleep', time: { kind: 'fixed', ns: ms * MS }, state: 'S' });
 
 /** A machine on which task `a` sleeps on CPU 0 for good, and its row. */
 function sleeper(nice = 0): [Simulated, number] {

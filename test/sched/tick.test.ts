@@ -5,11 +5,8 @@ import { idleCpu } from '../../src/sched/predicates.ts';
 import * as rq from '../../src/sched/rq.ts';
 import { Ev } from '../../src/trace/events.ts';
 import type { Instruction } from '../../src/workload/program.ts';
-import { boot, MS, simulate } from '../support/simulate.ts';
+import { boot, MS, RUN, SLEEP, simulate } from '../support/simulate.ts';
 import { machine } from '../support/trace-builder.ts';
-
-const RUN = (ms: number): Instruction => ({ op: 'run', work: { kind: 'fixed', ns: ms * MS } });
-const SLEEP = (ms: number): Instruction => ({ op: 'sleep', time: { kind: 'fixed', ns: ms * MS }, state: 'S' });
 
 test('milliseconds become jiffies by rounding up', () => {
   boot({ tasks: { a: {} } });

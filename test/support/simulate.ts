@@ -23,15 +23,25 @@ import { EVENTS, Ev, type EventKind, MIGRATE_CAUSES } from '../../src/trace/even
 import { RECORDINGS } from '../../src/trace/recorder.ts';
 import type { TraceSink, TraceTables } from '../../src/trace/sink.ts';
 import { WorkloadBuilder } from '../../src/workload/build.ts';
-import type { TaskKind, Workload } from '../../src/workload/program.ts';
+import type { Instruction, TaskKind, Workload } from '../../src/workload/program.ts';
 import { machine } from './trace-builder.ts';
 
 export const MS = 1_000_000;
+
+/** Programs are mostly made of these. */
+export function RUN(ms: number): Instruction {
+  return { op: 'run', work: { kind: 'fixed', ns: ms * MS } };
+}
+export function SLEEP(ms: number): Instruction {
+  return { op: 'sleep', time: { kind: 'fixed', ns: ms * MS }, state: 'S' };
+}
 
 export interface SimulateOptions {
   readonly machine?: number | Topology;
   /** Tasks by their comm, forked by main at time 0 in this order. Without a program they are hogs. */
   readonly tasks?: Readonly<Record<string, Partial<TaskKind>>>;
+  /** What main is, if that matters while it forks: of the best real-time priority, none of the tasks runs before all exist. */
+  readonly main?: Partial<TaskKind>;
   /** Instead, or for what the tasks share: called before the tasks are added; may say `main` itself if there are none. */
   readonly workload?: Workload | ((w: WorkloadBuilder) => unknown);
   readonly policy?: string;
@@ -154,14 +164,14 @@ export class Simulated implements TraceSink {
   }
 }
 
-function workloadOf({ tasks: kinds = {}, workload }: SimulateOptions): Workload {
+function workloadOf({ tasks: kinds = {}, main = {}, workload }: SimulateOptions): Workload {
   if (typeof workload === 'object') return workload;
   const w = new WorkloadBuilder('test');
   workload?.(w);
   const forks = Object.entries(kinds).map(([name, input]) => {
     return { op: 'fork', kind: w.kind({ name, program: [{ op: 'hog' }], ...input }), count: 1 } as const;
   });
-  if (forks.length > 0) w.main([...forks, { op: 'exit' }]);
+  if (forks.length > 0) w.main([...forks, { op: 'exit' }], main);
   return w.build();
 }
 
