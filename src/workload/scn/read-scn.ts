@@ -5,6 +5,7 @@
 import { UserError } from '../../base/errors.ts';
 import { generate } from '../generators/generate.ts';
 import { quote, WarningList } from '../places.ts';
+import type { Instruction, Workload } from '../program.ts';
 import type { WorkloadReading } from '../reading.ts';
 import { generatorOf } from './commands.ts';
 import { compileLabgen } from './labgen-compile.ts';
@@ -36,7 +37,8 @@ export function readScenario(sources: readonly ScenarioSource[], options: Scenar
       throw e instanceof UserError ? new UserError(e.code, e.what, placeAt(first.line, first.index), e.hint) : e;
     }
     warnOfSpec(parts, warnings);
-    return { ...common, workload: { ...workload, name }, warnings: warnings.all, seed0: parts.seed0 ?? 1, samples: [] };
+    const marked = { ...withMarks(workload), name };
+    return { ...common, workload: marked, warnings: warnings.all, seed0: parts.seed0 ?? 1, samples: [] };
   }
   const spec = parseLabgen(parts.spec, nrCpus, warnings);
   if (spec.tasks.length === 0)
@@ -44,6 +46,19 @@ export function readScenario(sources: readonly ScenarioSource[], options: Scenar
   const { workload, samples } = compileLabgen(spec, name, preparation.groups, warnings);
   // The lab gives its own seed to labgen; a seed line is for those who start labgen themselves.
   return { ...common, workload, warnings: warnings.all, seed0: parts.seed0 ?? spec.seed ?? 1, samples };
+}
+
+/** The lab marks in the trace where a command begins and ends. */
+function withMarks(workload: Workload): Workload {
+  const [main, ...others] = workload.kinds;
+  const body = main!.program.filter((instruction) => instruction.op !== 'exit');
+  const program: Instruction[] = [
+    { op: 'mark', text: 'lab cmd start' },
+    ...body,
+    { op: 'mark', text: 'lab cmd end' },
+    { op: 'exit' },
+  ];
+  return { ...workload, kinds: [{ ...main!, program }, ...others] };
 }
 
 /** A command is run instead of the spec, not besides it. */
