@@ -3,8 +3,8 @@ import assert from 'node:assert/strict';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { ZSTDDecoder } from 'zstddec';
+import { loadMachine } from '../../src/experiment/machine-file.ts';
 import { formatCpuMaskHex } from '../../src/machine/cpumask.ts';
-import { buildTopology, type Topology } from '../../src/machine/topology.ts';
 import { buildDomains } from '../../src/sched/build-domains.ts';
 import { namesFor } from '../../src/sched/kernel-names.ts';
 import { hasShared, needsShared, sharedPath } from '../support/shared.ts';
@@ -38,35 +38,12 @@ interface RecordedDomain {
 interface RecordedMachine {
   readonly cpus: readonly {
     readonly cpu: number;
-    readonly node: number;
-    readonly package: number;
-    readonly die: number;
-    readonly llc: number;
-    readonly smt: readonly number[];
-    readonly caches: readonly { readonly level: number; readonly type: string; readonly cpus: readonly number[] }[];
     readonly domains: readonly RecordedDomain[];
   }[];
-  readonly nodes: readonly { readonly node: number; readonly distance: readonly number[] }[];
 }
 
 function readMachine(path: string): RecordedMachine {
   return JSON.parse(readFileSync(`${path}/topology.json`, 'utf8'));
-}
-
-function topologyOf(machine: RecordedMachine): Topology {
-  return buildTopology({
-    name: 'recorded',
-    cpus: machine.cpus.map((c) => ({
-      core: c.smt[0]!,
-      cluster: c.caches.find((cache) => cache.level === 2 && cache.type === 'Unified')!.cpus[0]!,
-      llc: c.llc,
-      die: c.package * 256 + c.die,
-      package: c.package,
-      node: c.node,
-    })),
-    nodes: machine.nodes.map((n) => n.node),
-    distance: machine.nodes.map((n) => n.distance),
-  });
 }
 
 test('there are recordings of both releases', needsShared, () => {
@@ -77,7 +54,7 @@ test('there are recordings of both releases', needsShared, () => {
 for (const { release, name, path } of RECORDS) {
   test(`${name} on ${release}: every CPU has the domains debugfs shows`, () => {
     const machine = readMachine(path);
-    const tree = buildDomains(topologyOf(machine));
+    const tree = buildDomains(loadMachine(path));
     const names = namesFor(release);
     for (const { cpu, domains } of machine.cpus) {
       // The 6.12 records were made without sched_verbose and have no domains in debugfs; see the next tests.
@@ -107,7 +84,7 @@ for (const { release, name, path } of RECORDS) {
   });
 
   test(`${name} on ${release}: every CPU has the domain lines of /proc/schedstat`, () => {
-    const topology = topologyOf(readMachine(path));
+    const topology = loadMachine(path);
     const tree = buildDomains(topology);
     const lines = readFileSync(`${path}/r1/schedstat0`, 'utf8').split('\n');
     const theirs: string[] = [];
@@ -127,7 +104,7 @@ for (const { release, name, path } of RECORDS) {
 
 for (const { release, name, path } of RECORDS.filter((r) => TRACED.includes(r.name))) {
   test(`${name} on ${release}: balance passes name our domains, levels, intervals and groups`, async () => {
-    const tree = buildDomains(topologyOf(readMachine(path)));
+    const tree = buildDomains(loadMachine(path));
     const names = namesFor(release);
     const trace = await decompress(`${path}/trace.txt.zst`);
     const find = (cpu: number, kernelName: string) =>
