@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { addCompareCommand } from './compare-command.ts';
 import { EXIT_CODES, fail, installHandlers } from './failure.ts';
+import { addFidelityCommand } from './fidelity-command.ts';
 import { addMachineCommand } from './machine-command.ts';
 import { addPolicyCommand } from './policy-command.ts';
 import { addRunCommand } from './run-command.ts';
@@ -25,6 +26,7 @@ const program = new Command('steelyard')
   .exitOverride();
 addRunCommand(program);
 addCompareCommand(program);
+addFidelityCommand(program);
 addMachineCommand(program);
 addPolicyCommand(program);
 for (const command of program.commands) inherit(command);

@@ -51,7 +51,7 @@ function perform(experiment: Experiment, flags: RunFlags): RunResult {
   const result = simulate(
     { machine, workload, policy: policies[0]!, seed, durationNs, warmupNs },
     {
-      ...(trace === null ? {} : { sink: trace.sink, record: trace.record }),
+      ...(trace === null ? {} : { sink: trace.sink }),
       checkInvariants: flags.checkInvariants === true,
       onProgress: (nowNs) => progress.update(nowNs, formatTime(nowNs)),
       schedstat: schedstat !== null,

@@ -5,8 +5,7 @@
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import { UserError } from '../base/errors.ts';
-import type { RunResult } from './simulate.ts';
-import type { Answer, Job } from './worker.ts';
+import type { Answer, Job, JobResult } from './worker.ts';
 
 export interface PoolOptions {
   /** Worker threads; default: as many as the machine runs at once. */
@@ -19,9 +18,9 @@ export interface PoolOptions {
 const WORKER = new URL('./worker.js', import.meta.url);
 
 /** Performs the jobs. Rejects with the error of the first job, in their order, that has one known when it is noticed. */
-export async function runJobs(jobs: readonly Job[], options: PoolOptions = {}): Promise<RunResult[]> {
+export async function runJobs(jobs: readonly Job[], options: PoolOptions = {}): Promise<JobResult[]> {
   const threads = Math.max(1, Math.min(options.threads ?? availableParallelism(), jobs.length));
-  const results: RunResult[] = new Array(jobs.length);
+  const results: JobResult[] = new Array(jobs.length);
   const simulated = new Float64Array(jobs.length);
   let next = 0;
   let done = 0;

@@ -7,10 +7,8 @@
  */
 import { UserError } from '../base/errors.ts';
 import { TraceDiskWriter } from '../trace/disk.ts';
-import type { EventKind } from '../trace/events.ts';
 import { FtraceTextWriter } from '../trace/ftrace-text.ts';
 import { PerfettoWriter } from '../trace/perfetto.ts';
-import { RECORDINGS } from '../trace/recorder.ts';
 import type { TraceSink } from '../trace/sink.ts';
 import { OutputFile } from './output-file.ts';
 
@@ -18,28 +16,24 @@ type Write = (chunk: Uint8Array) => void;
 
 interface TraceForm {
   readonly extensions: readonly string[];
-  readonly record: readonly EventKind[];
   readonly writer: (write: Write) => TraceSink;
 }
 
 const FORMS: readonly TraceForm[] = [
   {
     extensions: ['.txt'],
-    record: RECORDINGS.full,
     writer: (write) => new FtraceTextWriter(write, { repetition: 1 }),
   },
   {
     extensions: ['.perfetto-trace', '.pftrace'],
-    record: RECORDINGS.full,
     writer: (write) => new PerfettoWriter(write),
   },
-  { extensions: ['.steelyard'], record: RECORDINGS.full, writer: (write) => new TraceDiskWriter(write) },
+  { extensions: ['.steelyard'], writer: (write) => new TraceDiskWriter(write) },
 ];
 
 export interface TraceFile {
   readonly file: OutputFile;
   readonly sink: TraceSink;
-  readonly record: readonly EventKind[];
 }
 
 /** Throws `UserError` for a name that tells no form; for a check before the work begins. */
@@ -51,7 +45,7 @@ export function checkTraceName(path: string): void {
 export function openTraceFile(path: string): TraceFile {
   const form = formOf(path);
   const file = new OutputFile(path);
-  return { file, sink: form.writer(file.write), record: form.record };
+  return { file, sink: form.writer(file.write) };
 }
 
 function formOf(path: string): TraceForm {

@@ -1,20 +1,29 @@
 /** A worker thread: takes plans, simulates them, sends figures back. Spoken to by `pool.ts` alone. */
 import { parentPort } from 'node:worker_threads';
+import { type LabFigures, LabRepetitionSink, type LabTasks } from '../analysis/lab-repetition.ts';
 import { type Place, UserError, type UserErrorCode } from '../base/errors.ts';
+import type { TraceSink } from '../trace/sink.ts';
+import { tee } from '../trace/tee.ts';
 import { discardUnfinished } from './output-file.ts';
 import { type RunPlan, type RunResult, simulate } from './simulate.ts';
 import { openTraceFile } from './trace-file.ts';
 
-/** To a worker: simulate this, and keep its trace if a file is named. */
+/** To a worker: simulate this; keep its trace if a file is named; make the kernel lab's figures of these tasks. */
 export interface Job {
   readonly plan: RunPlan;
-  readonly traceFile: string | null;
+  readonly traceFile?: string | null;
+  readonly lab?: LabTasks;
+}
+
+export interface JobResult extends RunResult {
+  /** The kernel lab's figures; null: not asked for, or the run has not the marks that begin and end them. */
+  readonly lab: LabFigures | null;
 }
 
 /** From a worker: how far it is, what came out, or what went wrong. */
 export type Answer =
   | { readonly kind: 'progress'; readonly nowNs: number }
-  | { readonly kind: 'result'; readonly result: RunResult }
+  | { readonly kind: 'result'; readonly result: JobResult }
   | {
       readonly kind: 'refused';
       readonly code: UserErrorCode;
@@ -44,16 +53,23 @@ function answer(job: Job, report: (progress: Answer) => void): Answer {
   }
 }
 
-function perform({ plan, traceFile }: Job, report: (progress: Answer) => void): RunResult {
+function perform({ plan, traceFile, lab }: Job, report: (progress: Answer) => void): JobResult {
   let reported = performance.now();
   const onProgress = (nowNs: number) => {
     if (performance.now() - reported < REPORT_MS) return;
     reported = performance.now();
     report({ kind: 'progress', nowNs });
   };
-  if (traceFile === null) return simulate(plan, { onProgress });
-  const { file, sink, record } = openTraceFile(traceFile);
-  const result = simulate(plan, { onProgress, sink, record });
-  file.commit();
-  return result;
+  const trace = traceFile == null ? null : openTraceFile(traceFile);
+  const labSink = lab === undefined ? null : new LabRepetitionSink(lab);
+  const sinks: TraceSink[] = [];
+  if (trace !== null) sinks.push(trace.sink);
+  if (labSink !== null) sinks.push(labSink);
+  const result = simulate(plan, {
+    onProgress,
+    schedstat: labSink !== null,
+    ...(sinks.length === 0 ? {} : { sink: tee(...sinks) }),
+  });
+  trace?.file.commit();
+  return { ...result, lab: labSink?.figures() ?? null };
 }

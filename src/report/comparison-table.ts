@@ -12,6 +12,7 @@ import Table from 'cli-table3';
 import { createColors } from 'picocolors';
 import type { ComparedFigure, Comparison, Difference } from '../analysis/comparison.ts';
 import { formatNumber, formatSigned } from './numbers.ts';
+import { PLAIN_BORDERS } from './plain-table.ts';
 
 export interface ComparisonTableOptions {
   readonly color?: boolean;
@@ -43,7 +44,7 @@ export function comparisonTable(comparison: Comparison, options: ComparisonTable
     head: ['figure', 'unit', 'better', baseline, ...others.flatMap((policy) => [policy, 'difference [95 %]'])],
     style: { head: options.color === true ? ['bold'] : [], border: [], compact: true },
     colAligns: ['left', 'left', 'left', 'right', ...others.flatMap((): ['right', 'left'] => ['right', 'left'])],
-    chars: BORDERS,
+    chars: PLAIN_BORDERS,
   });
   for (const figure of comparison.figures) {
     if (options.all !== true && !(isMain(figure.name) && saysSomething(figure))) continue;
@@ -60,25 +61,6 @@ export function comparisonTable(comparison: Comparison, options: ComparisonTable
   }
   return `${table.toString()}\n`;
 }
-
-/** Space between columns, a line under the head. */
-const BORDERS = {
-  top: '',
-  'top-mid': '',
-  'top-left': '',
-  'top-right': '',
-  bottom: '',
-  'bottom-mid': '',
-  'bottom-left': '',
-  'bottom-right': '',
-  left: '',
-  'left-mid': '',
-  mid: '',
-  'mid-mid': '',
-  right: '',
-  'right-mid': '',
-  middle: ' ',
-};
 
 function isMain(name: string): boolean {
   return MAIN_FIGURES.some((pattern) => pattern.test(name));

@@ -89,9 +89,9 @@ const BAD: readonly Bad[] = [
   },
   {
     what: 'an unknown key of rt-app',
-    args: rtApp('{"tasks": {"a": {"rnu": 1000}}}', 'key.json'),
-    code: 4,
-    says: /key\.json:1:\d+.*"rnu"[\s\S]*did you mean "run"/,
+    args: rtApp('{"tasks": {"a": {"sleeep": 1000}}}', 'key.json'),
+    code: 6,
+    says: /key\.json:1:\d+.*"sleeep"[\s\S]*did you mean "sleep"/,
   },
   {
     what: 'broken XML',
@@ -112,7 +112,7 @@ const BAD: readonly Bad[] = [
     what: 'a workload pinned to CPUs that are not there',
     args: rtApp('{"tasks": {"a": {"cpus": [99], "run": 1000, "sleep": 1000}}}', 'pinned.json'),
     code: 6,
-    says: /99/,
+    says: /pinned\.json:1:12: .*no CPU of this machine, which has 0\.\.3/,
   },
   { what: 'an unknown generator parameter', args: on('smp4', 'hogs:nn=3'), code: 6, says: /nn/ },
   { what: 'an absurd number of tasks', args: on('smp4', 'hogs:n=1e99'), code: 6, says: /1e99/ },
@@ -123,7 +123,7 @@ const BAD: readonly Bad[] = [
   { what: 'an unknown feature', args: withPolicy('linux-6.1,NO_NI_RANDON'), code: 7, says: /NO_NI_RANDON/ },
   { what: 'an absurd tunable', args: withPolicy('linux-6.1,migration_cost=999999s'), code: 7, says: /migration_cost/ },
   { what: '200 MB of zeros as a machine', args: on(garbage('zero.xml', '')), code: 8, says: /zero\.xml/ },
-  { what: '200 MB as a tarball', args: on(garbage('zero.tar.gz', '\x1f\x8b\x08\0')), code: 4, says: /zero\.tar\.gz/ },
+  { what: '200 MB as a tarball', args: on(garbage('zero.tar.gz', '\x1f\x8b\x08\0')), code: 8, says: /zero\.tar\.gz/ },
   { what: '200 MB as a workload', args: on('smp4', garbage('zero.json', '{')), code: 8, says: /zero\.json/ },
   { what: '200 MB as a scenario', args: ['run', garbage('zero.yaml', 'a: ')], code: 8, says: /zero\.yaml/ },
 ];

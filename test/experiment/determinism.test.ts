@@ -39,9 +39,9 @@ async function inWorker({ policy, ...plan }: RunPlan): Promise<Buffer> {
 }
 
 const PLANS: readonly (readonly [string, string, string])[] = [
-  ['flat:8', 'runsleep:n=12', 'linux-6.1'],
-  ['flat:16', 'hackbench:groups=2,fds=4,loops=20', 'linux-6.1,costs=milan'],
-  ['epyc', 'schbench', 'linux-6.1,newidle=off'],
+  ['smt8', 'runsleep:n=12', 'linux-6.1'],
+  ['numa16', 'hackbench:groups=2,fds=4,loops=20', 'linux-6.1,costs=milan'],
+  ['biglittle', 'schbench', 'linux-6.1,newidle=off'],
   ['flat:4', 'kbuild', 'linux-6.1,idle_governor=menu,tick_phase=skewed'],
 ];
 

@@ -1,0 +1,50 @@
+/** `steelyard fidelity`: records of a real kernel, and how far the simulation of the same load is from them. */
+import type { Command } from 'commander';
+import { findRecords, loadRecord } from '../experiment/fidelity/record.ts';
+import { MIN_RUNS, recordFidelity, recordJobs } from '../experiment/fidelity/run-record.ts';
+import { runJobs } from '../experiment/pool.ts';
+import { fidelityText, fidelityTotals } from '../report/fidelity-text.ts';
+import { runsValue, wholeNumber } from './experiment-options.ts';
+import { printJson, wantsColor } from './output.ts';
+import { startProgress } from './progress.ts';
+
+interface FidelityFlags {
+  readonly runs?: number;
+  readonly policy: string;
+  readonly jobs?: number;
+  readonly json?: boolean;
+  readonly all?: boolean;
+}
+
+export function addFidelityCommand(program: Command): void {
+  program
+    .command('fidelity')
+    .description('simulate the loads of recordings of a real kernel, and print how far the figures are apart')
+    .argument('<folder...>', 'records of the kernel lab, or folders of them')
+    .option('-n, --runs <n>', `runs of each record, at least (default: ${MIN_RUNS})`, runsValue)
+    .option('-p, --policy <policy>', 'policy to simulate', 'linux-6.1,costs=kernel-lab,idle_governor=menu')
+    .option('-j, --jobs <n>', 'worker threads (default: as many as the machine runs at once)', wholeNumber(1, 1024))
+    .option('--json', 'print JSON')
+    .option('--all', 'print every figure, not only those that are off')
+    .action(fidelity);
+}
+
+async function fidelity(folders: readonly string[], flags: FidelityFlags): Promise<void> {
+  const records = folders.flatMap(findRecords).map(loadRecord);
+  const jobs = records.map((record) => recordJobs(record, flags.policy, flags.runs ?? MIN_RUNS));
+  const total = jobs.reduce((sum, list) => sum + list.length, 0);
+  const progress = startProgress(total);
+  const results = await runJobs(jobs.flat(), {
+    ...(flags.jobs === undefined ? {} : { threads: flags.jobs }),
+    onProgress: (_, done) => progress.update(done, `${done} of ${total} runs`),
+  });
+  progress.stop();
+  let taken = 0;
+  const compared = records.map((record, i) => recordFidelity(record, results.slice(taken, (taken += jobs[i]!.length))));
+  if (flags.json === true)
+    return printJson({
+      records: compared.map(({ name, figures }) => ({ name, figures })),
+      totals: fidelityTotals(compared),
+    });
+  process.stdout.write(fidelityText(compared, { all: flags.all === true, color: wantsColor(process.stdout) }));
+}

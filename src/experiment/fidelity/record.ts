@@ -1,0 +1,110 @@
+/**
+ * A record of the kernel lab as an experiment: the machine, the load, the scheduler's tunables as they were, and the
+ * figures that the kernel gave.
+ */
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import type { LabTasks } from '../../analysis/lab-repetition.ts';
+import type { OverRepetitions } from '../../analysis/lab-summary.ts';
+import { UserError } from '../../base/errors.ts';
+import type { Topology } from '../../machine/topology.ts';
+import type { WorkloadReading } from '../../workload/reading.ts';
+import { loadMachine } from '../machine-file.ts';
+import { loadWorkload } from '../workload-file.ts';
+
+export interface LabRecord {
+  readonly name: string;
+  readonly folder: string;
+  /** The kernel's version line. */
+  readonly kernel: string;
+  readonly machine: Topology;
+  readonly workload: WorkloadReading;
+  /** Which tasks the lab's figures are of. */
+  readonly tasks: LabTasks;
+  /** `name=value` and features for a policy: what was not as the policy has it. */
+  readonly settings: readonly string[];
+  /** The kernel's figures over its repetitions. */
+  readonly real: Readonly<Record<string, OverRepetitions>>;
+}
+
+/** Files that tell a record from another folder. */
+const PARTS = ['topology.json', 'summary.json', 'run.json'];
+
+/** Folders of records: the one given, or those in it. Throws `UserError` if there are none. */
+export function findRecords(folder: string): string[] {
+  if (!existsSync(folder) || !statSync(folder).isDirectory()) {
+    throw new UserError(
+      'file',
+      'no such folder',
+      { file: folder },
+      'give a record of the kernel lab, or a folder of them',
+    );
+  }
+  if (isRecord(folder)) return [folder];
+  const found = readdirSync(folder)
+    .sort()
+    .map((name) => join(folder, name))
+    .filter(isRecord);
+  if (found.length > 0) return found;
+  throw new UserError(
+    'file',
+    'there is no record in this folder',
+    { file: folder },
+    `a record has ${PARTS.join(', ')}`,
+  );
+}
+
+function isRecord(folder: string): boolean {
+  return PARTS.every((file) => existsSync(join(folder, file)));
+}
+
+export function loadRecord(folder: string): LabRecord {
+  const machine = loadMachine(join(folder, 'topology.json'));
+  const workload = loadWorkload(folder, machine.nrCpus);
+  const { kernel, comm } = readJson(folder, 'run.json') as { kernel: string; comm?: string };
+  const { over_repetitions: real } = readJson(folder, 'summary.json') as { over_repetitions: LabRecord['real'] };
+  const isCommand = existsSync(join(folder, 'cmd'));
+  return {
+    name: basename(folder),
+    folder,
+    kernel,
+    machine,
+    workload,
+    tasks: isCommand ? { byComm: comm ?? 'hackbench' } : 'byKind',
+    settings: readSettings(folder),
+    real,
+  };
+}
+
+function readJson(folder: string, file: string): unknown {
+  const path = join(folder, file);
+  try {
+    return JSON.parse(readFileSync(path, 'utf8'));
+  } catch (error) {
+    throw new UserError('format', error instanceof Error ? error.message : String(error), { file: path });
+  }
+}
+
+/** Tunables by the end of their path; those that the number of CPUs scales are left to the policy, which scales them. */
+const TUNABLES: Readonly<Record<string, (value: string) => string>> = {
+  migration_cost_ns: (value) => `migration_cost=${value}ns`,
+  nr_migrate: (value) => `nr_migrate=${value}`,
+  sched_child_runs_first: (value) => `child_runs_first=${value}`,
+  sched_cfs_bandwidth_slice_us: (value) => `cfs_bandwidth_slice=${value}us`,
+  sched_rt_period_us: (value) => `rt_period=${value}us`,
+  sched_rt_runtime_us: (value) => `rt_runtime=${value === '-1' ? '-1' : `${value}us`}`,
+  sched_rr_timeslice_ms: (value) => `rr_timeslice=${value}`,
+};
+
+/** `/path/of/tunable:value` a line. */
+function readSettings(folder: string): string[] {
+  const path = join(folder, 'tunables.txt');
+  if (!existsSync(path)) return [];
+  return readFileSync(path, 'utf8')
+    .split('\n')
+    .flatMap((line) => {
+      const colon = line.indexOf(':');
+      const toSetting = TUNABLES[line.slice(line.lastIndexOf('/', colon) + 1, colon)];
+      return toSetting === undefined ? [] : [toSetting(line.slice(colon + 1).trim())];
+    });
+}
