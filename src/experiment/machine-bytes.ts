@@ -69,12 +69,15 @@ function bunzip(head: Uint8Array, source: Source, sink: Sink): void {
   let chunk = head;
   let at = 0;
   const input = new Bunzip.Stream();
-  input.readByte = () => {
+  input.eof = () => {
     if (at >= chunk.length) {
       chunk = source.next();
       at = 0;
-      if (chunk.length === 0) throw new Error('the file ends in the middle');
     }
+    return chunk.length === 0;
+  };
+  input.readByte = () => {
+    if (at >= chunk.length && input.eof()) throw new Error('the file ends in the middle');
     return chunk[at++]!;
   };
   const output = new Bunzip.Stream();
@@ -88,7 +91,8 @@ function bunzip(head: Uint8Array, source: Source, sink: Sink): void {
     filled = 0;
   };
   try {
-    Bunzip.decode(input, output);
+    // Several streams in a row are what parallel packers make.
+    Bunzip.decode(input, output, true);
   } catch (e) {
     throw packedError('bzip2', e, source);
   }

@@ -61,7 +61,7 @@ function parseElements(bytes: Uint8Array): HwlocElement {
     if (stack.length >= MAX_DEPTH) throw new UserError('limit', `elements nested deeper than ${MAX_DEPTH}`, place());
     const parent = stack[stack.length - 1];
     const isWanted = stack.length === 0 || (parent !== undefined && isPart(tag));
-    const element = isWanted ? elementOf(tag, line, column - tag.name.length) : undefined;
+    const element = isWanted ? elementOf(tag, line, Math.max(1, column - tag.name.length - 1)) : undefined;
     if (element !== undefined && parent !== undefined) parent.children.push(element);
     root ??= element;
     stack.push(element);

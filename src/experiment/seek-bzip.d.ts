@@ -1,7 +1,8 @@
 declare module 'seek-bzip' {
-  /** Bytes in (`readByte`, at the end -1 or an error) or out (`writeByte`). */
+  /** Bytes in (`readByte`, `eof`) or out (`writeByte`). */
   class Stream {
     readByte: () => number;
+    eof: () => boolean;
     writeByte: (byte: number) => void;
   }
   const Bunzip: {

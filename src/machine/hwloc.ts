@@ -150,7 +150,7 @@ function subtypeOf(element: HwlocElement): string | undefined {
 
 function osIndex(element: HwlocElement, limit: number): number {
   const text = element.attributes['os_index'] ?? '';
-  const number = /^\d{1,10}$/.test(text) ? Number(text) : -1;
+  const number = /^\d{1,15}$/.test(text) ? Number(text) : -1;
   if (number < 0) fail(element, `${element.attributes['type']} without a number`, 'os_index is missing or none');
   if (number >= limit) fail(element, `${element.attributes['type']} ${number}: numbers must be below ${limit}`);
   return number;

@@ -46,8 +46,10 @@ export function comparisonTable(comparison: Comparison, options: ComparisonTable
     colAligns: ['left', 'left', 'left', 'right', ...others.flatMap((): ['right', 'left'] => ['right', 'left'])],
     chars: PLAIN_BORDERS,
   });
+  const only = onlyKind(comparison);
   for (const figure of comparison.figures) {
-    if (options.all !== true && !(isMain(figure.name) && saysSomething(figure))) continue;
+    const isShown = isMain(figure.name) && saysSomething(figure) && !(only !== null && figure.name.includes(only));
+    if (options.all !== true && !isShown) continue;
     table.push([
       figure.name,
       figure.unit,
@@ -60,6 +62,12 @@ export function comparisonTable(comparison: Comparison, options: ComparisonTable
     ]);
   }
   return `${table.toString()}\n`;
+}
+
+/** `.kind` where there is but one kind of task, of which the figures are those of all; else null. */
+function onlyKind({ figures }: Comparison): string | null {
+  const kinds = figures.flatMap(({ name }) => (/^tasks\.(?!all$)/.test(name) ? [name.slice('tasks'.length)] : []));
+  return kinds.length === 1 ? kinds[0]! : null;
 }
 
 function isMain(name: string): boolean {
