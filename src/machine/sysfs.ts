@@ -7,7 +7,8 @@
  *   sys/devices/system/node/nodeN/{cpumap,distance}
  *   sys/devices/{cpu_core,cpu_atom}/cpus                        both: hybrid
  *
- * Sets are taken as lists (`core_cpus_list`) or maps (`core_cpus`). Older kernels have fewer files; what is not there is
+ * Sets are taken from maps (`core_cpus`), else from lists (`core_cpus_list`): where a gathered tree was edited by hand, as
+ * some of hwloc's own are, it is the maps that were kept right. Older kernels have fewer files; what is not there is
  * not known, and only what is there and makes no sense is an error.
  */
 import { UserError } from '../base/errors.ts';
@@ -120,7 +121,7 @@ function readNodes(root: RootReader, files: Files, nrCpus: number): NumaNode[] {
   const numbers = numbered(root.list(NODE), 'node');
   if (numbers.length > MAX_NODES) throw new UserError('limit', `${NODE}: more than ${MAX_NODES} nodes`);
   return numbers.map((node) => {
-    const cpus = files.set(`${NODE}/node${node}/cpulist`) ?? files.set(`${NODE}/node${node}/cpumap`) ?? [];
+    const cpus = files.set(`${NODE}/node${node}/cpumap`) ?? files.set(`${NODE}/node${node}/cpulist`) ?? [];
     return { node, cpus: cpus.filter((cpu) => cpu < nrCpus) };
   });
 }
@@ -182,10 +183,10 @@ class Files {
     throw new UserError('format', `${path}: "${cut(text)}" is no map of CPUs below ${MAX_CPUS}`);
   }
 
-  /** The first of these sets there is, as list or map; it must have `cpu` in it. */
+  /** The first of these sets there is, as map or list; it must have `cpu` in it. */
   setWith(cpu: number, nrCpus: number, ...paths: readonly string[]): readonly number[] | undefined {
     for (const path of paths) {
-      const found = this.list(`${path.replace(/_map$/, '')}_list`, MAX_CPUS) ?? this.set(path);
+      const found = this.set(path) ?? this.list(`${path.replace(/_map$/, '')}_list`, MAX_CPUS);
       if (found === undefined) continue;
       if (!found.includes(cpu)) throw new UserError('format', `${path}: CPU ${cpu} is not in its own set`);
       return found.filter((c) => c < nrCpus);

@@ -197,7 +197,6 @@ function indicesWhere(column: Int32Array, value: number): number[] {
 
 /** How far two CPUs are apart, the nearest kind they share. */
 export const DISTANCE_NAMES = ['same', 'smt', 'llc', 'node', 'numa'] as const;
-export type DistanceName = (typeof DISTANCE_NAMES)[number];
 
 /** Index into `DISTANCE_NAMES`. */
 export function cpuDistance(t: Topology, a: number, b: number): number {
