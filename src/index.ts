@@ -23,7 +23,7 @@ export { loadScenario, parseScenario, type Scenario } from './experiment/scenari
 export { type RunOptions, type RunPlan, type RunResult, simulate } from './experiment/simulate.ts';
 export { loadWorkload } from './experiment/workload-file.ts';
 export { buildTopology, type MachineDescription, type Topology } from './machine/topology.ts';
-export { machineJson, machineText } from './report/machine.ts';
+export { type MachineJson, machineJson, machineText } from './report/machine.ts';
 export { buildDomains } from './sched/build-domains.ts';
 export { Simulation, type SimulationOptions } from './sched/simulation.ts';
 export { readTrace, TraceDiskWriter } from './trace/disk.ts';
