@@ -56,6 +56,11 @@ export interface CostProfile {
   readonly refillNodeNs: number;
   readonly refillNumaNs: number;
   readonly l2Bytes: number;
+  /**
+   * The machine is emulated by one thread, in which the virtual CPUs that are not halted take turns, and time is counted
+   * in instructions of all of them: kernel work takes as many times longer as CPUs are busy.
+   */
+  readonly takesTurns: boolean;
 }
 
 const NONE: CostProfile = {
@@ -94,6 +99,7 @@ const NONE: CostProfile = {
   refillNodeNs: 0,
   refillNumaNs: 0,
   l2Bytes: 0,
+  takesTurns: false,
 };
 
 /** What the server profiles have in common. */
@@ -165,6 +171,33 @@ const PROFILES: readonly CostProfile[] = [
     idlePolls: false,
     idleStates: [{ exitNs: 8000, residencyNs: 0 }],
     smtShare: 1024,
+  },
+  // The guest of the kernel lab; what was fitted, and on which records, is in docs/fidelity.md.
+  {
+    ...NONE,
+    name: 'kernel-lab',
+    pickNs: 200,
+    switchSameMmNs: 400,
+    switchOtherMmNs: 400,
+    switchIdleNs: 300,
+    wakeupNs: 400,
+    ipiSendNs: 600,
+    ipiDeliverNs: 1000,
+    irqNs: 300,
+    tickNs: 1500,
+    softirqNs: 300,
+    statLlcNs: 250,
+    statFarNs: 250,
+    statGroupNs: 100,
+    statDomainNs: 500,
+    blockedNs: 500,
+    detachNs: 400,
+    attachNs: 500,
+    forkNs: 50_000,
+    exitNs: 30_000,
+    syscallNs: 200,
+    idleStates: [{ exitNs: 500, residencyNs: 0 }],
+    takesTurns: true,
   },
 ];
 

@@ -59,6 +59,9 @@ class KernelState {
   features!: Readonly<Features>;
   tunables!: Readonly<Tunables>;
   costs!: CostProfile;
+  /** What costs are multiplied with now, and the CPUs that run something, where an emulator makes them take turns. */
+  costScale = 1;
+  busyCpus = 0;
   hooks: BalanceHooks = new NullHooks();
   recorder!: Recorder;
   /** Some kind of event is recorded. */
@@ -174,6 +177,8 @@ export function initKernel(
   k.features = config.features;
   k.tunables = config.tunables;
   k.costs = config.costs;
+  k.costScale = 1;
+  k.busyCpus = 0;
   k.recorder = recorder;
   k.tracing = recorder.on.includes(1);
   k.nrCpus = n;

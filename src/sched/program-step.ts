@@ -61,13 +61,13 @@ function step(cpu: number, task: number): boolean {
       return phase === Phase.COMPUTE ? compute(cpu, task) : nextInstruction(task);
 
     case Op.send:
-      if (phase === Phase.START) return beginWork(task, p.draw(task, args[at + 3]!));
+      if (phase === Phase.START) return beginWork(task, p.draw(task, args[at + 3]!) * k.costScale);
       if (phase === Phase.COMPUTE) return compute(cpu, task);
       return phase === Phase.COMPUTED ? send(cpu, task, at) : nextInstruction(task);
 
     case Op.receive:
       if (phase === Phase.START) return receive(cpu, task, at);
-      if (phase === Phase.ASLEEP) return beginWork(task, p.draw(task, args[at + 3]!));
+      if (phase === Phase.ASLEEP) return beginWork(task, p.draw(task, args[at + 3]!) * k.costScale);
       return phase === Phase.COMPUTE ? compute(cpu, task) : nextInstruction(task);
 
     case Op.hog:

@@ -85,7 +85,7 @@ export function receive(cpu: number, task: number, at: number): true {
   // A writer that waited puts its message into the place that has just become free.
   if (writer >= 0) wakeWaiter(writer, o.channelSync[channel] !== 0 ? Wake.SYNC : 0);
   else o.channelMessages[channel]! -= 1;
-  return beginWork(task, p.draw(task, p.code.args[at + 3]!));
+  return beginWork(task, p.draw(task, p.code.args[at + 3]!) * k.costScale);
 }
 
 /** The mutex goes to whoever has waited longest. */

@@ -182,10 +182,17 @@ function switchTo(cpu: number, next: number): void {
     recordTask(Ev.SCHED_SWITCH, cpu, prev, traceId(next), shownState(state), tracePrio(prev), tracePrio(next));
   }
   rq.curr[cpu] = next;
+  if (k.costs.takesTurns && (prev === cpu || next === cpu)) countBusy(next === cpu ? -1 : 1);
   tasks.onCpu[next] = 1;
   const cost = switchCost(cpu, prev, next);
   if (cost === 0) finish(cpu);
   else charge(cpu, cost);
+}
+
+/** The emulator has one CPU more, or less, to give turns to. */
+function countBusy(change: number): void {
+  k.busyCpus += change;
+  k.costScale = Math.max(1, k.busyCpus);
 }
 
 /** prev_state as a trace shows it. */

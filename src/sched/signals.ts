@@ -12,7 +12,7 @@ import * as rq from './rq.ts';
 /** Charges kernel work to a CPU; it is paid for before the CPU does anything else. */
 export function charge(cpu: number, ns: number): void {
   if (ns === 0) return;
-  loop.debt[cpu]! += ns;
+  loop.debt[cpu]! += ns * k.costScale;
   loop.todo[cpu]! |= Todo.PAY;
 }
 
@@ -64,7 +64,7 @@ export function polling(cpu: number): boolean {
 
 /** An interrupt line is raised; one already on its way is the same interrupt. */
 function raiseIrq(slot: number, latencyNs: number): void {
-  if (!k.queue.isPending(slot)) k.queue.schedule(slot, k.now + latencyNs);
+  if (!k.queue.isPending(slot)) k.queue.schedule(slot, k.now + latencyNs * k.costScale);
 }
 
 /** ns to leave the idle state the CPU is in; 0 for one that is not idle. @spec 24 §6 */
