@@ -43,8 +43,11 @@ export interface CostProfile {
   readonly attachNs: number;
   readonly forkNs: number;
   readonly exitNs: number;
-  /** System calls that sleep or wake, apart from the scheduler's share. */
-  readonly syscallNs: number;
+  /** System calls apart from the scheduler's share: one that wakes, before it does; one that sleeps, before it does. */
+  readonly wakeCallNs: number;
+  readonly sleepCallNs: number;
+  /** What the program says of the kernel's work on a message is multiplied with this. */
+  readonly messageScale: number;
   /** Does an idle CPU watch a flag (mwait), so that waking it needs no interrupt? */
   readonly idlePolls: boolean;
   /** Idle states from shallow to deep: time to leave, and the stay that makes entering it worth while. §6 */
@@ -91,7 +94,9 @@ const NONE: CostProfile = {
   attachNs: 0,
   forkNs: 0,
   exitNs: 0,
-  syscallNs: 0,
+  wakeCallNs: 0,
+  sleepCallNs: 0,
+  messageScale: 1,
   idlePolls: false,
   idleStates: [],
   smtShare: 1024,
@@ -132,7 +137,8 @@ const SERVER: CostProfile = {
   attachNs: 500,
   forkNs: 50_000,
   exitNs: 30_000,
-  syscallNs: 200,
+  wakeCallNs: 200,
+  sleepCallNs: 200,
   idlePolls: true,
   idleStates: [
     { exitNs: 1000, residencyNs: 1000 },
@@ -176,11 +182,11 @@ const PROFILES: readonly CostProfile[] = [
   {
     ...NONE,
     name: 'kernel-lab',
-    pickNs: 200,
-    switchSameMmNs: 400,
-    switchOtherMmNs: 400,
-    switchIdleNs: 300,
-    wakeupNs: 400,
+    pickNs: 500,
+    switchSameMmNs: 1000,
+    switchOtherMmNs: 1000,
+    switchIdleNs: 900,
+    wakeupNs: 1000,
     ipiSendNs: 600,
     ipiDeliverNs: 1000,
     irqNs: 300,
@@ -195,7 +201,9 @@ const PROFILES: readonly CostProfile[] = [
     attachNs: 500,
     forkNs: 50_000,
     exitNs: 30_000,
-    syscallNs: 200,
+    wakeCallNs: 13_000,
+    sleepCallNs: 1000,
+    messageScale: 2.2,
     idleStates: [{ exitNs: 500, residencyNs: 0 }],
     takesTurns: true,
   },

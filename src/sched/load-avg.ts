@@ -50,7 +50,7 @@ export function updateLoadAvg(q: number, e: number, flags: number): void {
   }
 }
 
-function updateLoadAvgSe(q: number, e: number): void {
+export function updateLoadAvgSe(q: number, e: number): void {
   const i = AVG_SE + e;
   if (k.recorder.on[Ev.PELT_SE]) recordPeltSe(q, e);
   const onRq = se.onRq[e] !== 0 ? 1 : 0;
@@ -63,14 +63,14 @@ function updateLoadAvgSe(q: number, e: number): void {
 }
 
 /** An entity that sleeps decays to `now`. */
-function updateBlockedSe(e: number, now: number): void {
+export function updateBlockedSe(e: number, now: number): void {
   avg.now[0] = now;
   if (k.recorder.on[Ev.PELT_BLOCKED]) recordPeltBlocked(e);
   if (updateSum(AVG_SE + e, 0, 0, 0)) updateAvg(AVG_SE + e, scaleDown(se.weight[e]!));
 }
 
 /** Takes out what left without the lock, then accumulates up to `avg.now`. True if the averages changed. @spec 03 §5.1 */
-function updateCfsRqLoadAvg(q: number): boolean {
+export function updateCfsRqLoadAvg(q: number): boolean {
   let changed = false;
   if (cfs.removedNr[q] !== 0) {
     takeRemoved(q);
@@ -86,7 +86,7 @@ function updateCfsRqLoadAvg(q: number): boolean {
 }
 
 /** Contributions of tasks that have gone. */
-function takeRemoved(q: number): void {
+export function takeRemoved(q: number): void {
   const divider = avg.divider(q);
   subtractLoad(q, cfs.removedLoad[q]!, cfs.removedLoad[q]! * divider);
   subtractUtil(q, cfs.removedUtil[q]!, cfs.removedUtil[q]! * divider);

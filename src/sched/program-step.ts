@@ -15,6 +15,7 @@ import {
   barrier,
   block,
   lockCpu,
+  messageWork,
   receive,
   releaseTokens,
   send,
@@ -61,13 +62,13 @@ function step(cpu: number, task: number): boolean {
       return phase === Phase.COMPUTE ? compute(cpu, task) : nextInstruction(task);
 
     case Op.send:
-      if (phase === Phase.START) return beginWork(task, p.draw(task, args[at + 3]!) * k.costScale);
+      if (phase === Phase.START) return beginWork(task, messageWork(p.draw(task, args[at + 3]!)));
       if (phase === Phase.COMPUTE) return compute(cpu, task);
       return phase === Phase.COMPUTED ? send(cpu, task, at) : nextInstruction(task);
 
     case Op.receive:
       if (phase === Phase.START) return receive(cpu, task, at);
-      if (phase === Phase.ASLEEP) return beginWork(task, p.draw(task, args[at + 3]!) * k.costScale);
+      if (phase === Phase.ASLEEP) return beginWork(task, messageWork(p.draw(task, args[at + 3]!)));
       return phase === Phase.COMPUTE ? compute(cpu, task) : nextInstruction(task);
 
     case Op.hog:
@@ -123,7 +124,9 @@ function step(cpu: number, task: number): boolean {
       return nextInstruction(task);
 
     case Op.wake:
-      charge(cpu, k.costs.syscallNs);
+      // The call takes its time before it wakes anybody.
+      if (phase === Phase.START && k.costs.wakeCallNs > 0) return beginWork(task, k.costs.wakeCallNs * k.costScale);
+      if (phase === Phase.COMPUTE) return compute(cpu, task);
       releaseTokens(p.ref(task, at, p.workload.semaphores), args[at + 3]!, args[at + 4] !== 0);
       return nextInstruction(task);
 
@@ -193,7 +196,7 @@ function step(cpu: number, task: number): boolean {
 
     case Op.resume: {
       const suspension = p.ref(task, at, p.workload.suspensions);
-      charge(cpu, k.costs.syscallNs);
+      charge(cpu, k.costs.wakeCallNs);
       while (!p.sync.suspended.isEmpty(suspension)) wakeWaiter(p.sync.suspended.take(suspension), 0);
       return nextInstruction(task);
     }

@@ -20,7 +20,7 @@ export function block(cpu: number, task: number, state: number): true {
   progress.phase[task] = Phase.ASLEEP;
   tasks.state[task] = state;
   setNeedResched(cpu);
-  charge(cpu, k.costs.syscallNs);
+  charge(cpu, k.costs.sleepCallNs);
   return true;
 }
 
@@ -75,6 +75,11 @@ export function send(cpu: number, task: number, at: number): true {
   return nextInstruction(task);
 }
 
+/** The kernel's work on a message, on this machine. */
+export function messageWork(work: number): number {
+  return Math.round(work * k.costs.messageScale) * k.costScale;
+}
+
 /** Takes a message, or waits for one; then it has to be dealt with. */
 export function receive(cpu: number, task: number, at: number): true {
   const p = k.programs;
@@ -85,7 +90,7 @@ export function receive(cpu: number, task: number, at: number): true {
   // A writer that waited puts its message into the place that has just become free.
   if (writer >= 0) wakeWaiter(writer, o.channelSync[channel] !== 0 ? Wake.SYNC : 0);
   else o.channelMessages[channel]! -= 1;
-  return beginWork(task, p.draw(task, p.code.args[at + 3]!) * k.costScale);
+  return beginWork(task, messageWork(p.draw(task, p.code.args[at + 3]!)));
 }
 
 /** The mutex goes to whoever has waited longest. */

@@ -1,0 +1,312 @@
+/**
+ * PELT, update by update: the events of a recording show each average as it stands *before* an update, and thereby what
+ * became of it in the one before. Between two updates of an average the simulator's functions do to their copy what the
+ * events say happened, and then every field must be the kernel's, to the unit.
+ *
+ *   pelt_se, pelt_cfs, pelt_blocked   compare, take over the kernel's state, update it          @spec 03 §3-4
+ *   migration of a queued task        its entity detached, attached at the destination's update      §5.2, 5.3
+ *   migration of a waking task        removed at its pelt_blocked, attached when it is awake         §5.2, 5.4
+ *   a new task                        its first utilisation, then attached                           §8
+ *   death                             out of its group and into the root's again, then removed       §5.2-5.4
+ *   another weight                    load taken out, weighed anew, put back                         §6
+ *   a change to real-time             detached                                                       §5.3
+ *
+ * Taking over the kernel's state keeps one difference from being counted again and again. Averages are known from the
+ * first event about them in a trace on; until then there is nothing to compare.
+ */
+import * as avg from '../../sched/averages.ts';
+import { AVG_SE } from '../../sched/averages.ts';
+import * as cfs from '../../sched/cfs-rq.ts';
+import * as se from '../../sched/entity.ts';
+import {
+  attachEntityLoadAvg,
+  detachEntityLoadAvg,
+  postInitEntityUtilAvg,
+  removeEntityLoadAvg,
+  reweightLoadAvg,
+  takeRemoved,
+  updateBlockedSe,
+  updateCfsRqLoadAvg,
+  updateLoadAvgSe,
+} from '../../sched/load-avg.ts';
+import { scaleDown } from '../../sched/weight.ts';
+import { IDLE_TASK } from '../../trace/events.ts';
+import { AVERAGE_FIELDS, averageField, entityOf, inverseOfWeight, putAverage, setWeight } from './exact-state.ts';
+import type { ExactTally } from './exact-tally.ts';
+
+/** Arguments of pelt_se, pelt_cfs and pelt_blocked, by their place. */
+const SE = { now: 0, cpu: 1, isCurr: 3, onRq: 5, w: 6, lut: 9 } as const;
+const CFS = { now: 0, cpu: 1, cfs: 2, hNr: 3, w: 4, hasCurr: 6, lut: 7 } as const;
+const BLOCKED = { now: 0, w: 2, lut: 5 } as const;
+
+/** What is known of an entity's average. */
+const Known = {
+  NOTHING: 0,
+  /** It is part of a runqueue's. */
+  ATTACHED: 1,
+  /** It has left one runqueue for the next, which will attach it. */
+  FLOATING: 2,
+} as const;
+
+/** What a CPU is in the middle of: the next update of a certain runqueue that it makes is part of it. */
+const Step = {
+  NONE: 0,
+  /** A new task is about to be put on this runqueue. */
+  FORK: 1,
+  /** A dying task is taken out of its group; then put back. */
+  EXIT_DETACH: 2,
+  EXIT_ATTACH: 3,
+  /** An entity that is not queued was brought up to date, while its task runs: it is queued again, or leaves CFS. */
+  REQUEUE_OR_LEAVE: 4,
+} as const;
+
+/** How far a dying task is. */
+const Dying = { EXITING: 1, UNGROUPED: 2 } as const;
+
+interface Doing {
+  step: number;
+  task: number;
+  /** The runqueue. */
+  q: number;
+}
+
+const FIRST_SEEN = 'the first update of it in a repetition';
+const RUNQUEUE_UNKNOWN = 'attached to a runqueue not seen before';
+const TASK_UNKNOWN = 'a task not seen before came or went';
+const LEFT_CFS = 'it came back to CFS';
+const GROUP = 'of a control group';
+
+export class PeltReplay {
+  readonly #tally: ExactTally;
+  readonly #nameOf: (task: number) => string;
+  /** By entity, by CPU. */
+  readonly #known: number[] = [];
+  readonly #knownQ: (string | null)[];
+  /** Why an entity is not known. */
+  readonly #why = new Map<number, string>();
+  /** The root's address by CPU: what differs is a group's. */
+  readonly #root: number[] = [];
+  readonly #dying = new Map<number, number>();
+  /** By executing CPU: what it is doing, tasks it has taken (last first), the waking task it is removing. */
+  readonly #doing: Doing[];
+  readonly #taken: { task: number; q: number }[][];
+  readonly #removing: Int32Array;
+  /** By runqueue: the entity that may have left CFS, and how many were queued then. */
+  readonly #leaving: ({ task: number; hNr: number } | null)[];
+
+  constructor(tally: ExactTally, nrCpus: number, nameOf: (task: number) => string) {
+    this.#tally = tally;
+    this.#nameOf = nameOf;
+    this.#knownQ = new Array<string | null>(nrCpus).fill(FIRST_SEEN);
+    this.#doing = Array.from({ length: nrCpus }, () => ({ step: Step.NONE, task: IDLE_TASK, q: -1 }));
+    this.#taken = Array.from({ length: nrCpus }, () => []);
+    this.#removing = new Int32Array(nrCpus).fill(IDLE_TASK);
+    this.#leaving = new Array<null>(nrCpus).fill(null);
+  }
+
+  /** `running`: the task that executes on `cpu`. */
+  peltSe(timeNs: number, cpu: number, task: number, running: number, args: Float64Array): void {
+    if (task === IDLE_TASK) return this.#tally.skip('pelt_se', GROUP);
+    const e = entityOf(task);
+    const q = args[SE.cpu]!;
+    const weight = args[SE.w]!;
+    const reweighted = weight !== se.weight[e];
+    if (this.#known[e] === Known.ATTACHED && reweighted) reweightLoadAvg(q, e, weight, inverseOfWeight(weight));
+    else setWeight(e, weight);
+    this.#compareEntity('pelt_se', timeNs, q, task, args, SE.lut);
+    const queued = args[SE.onRq] !== 0;
+    const curr = cfs.curr[q]!;
+    const onRq = se.onRq[e]!;
+    se.cfsRq[e] = q;
+    se.onRq[e] = queued ? 1 : 0;
+    cfs.curr[q] = args[SE.isCurr] !== 0 ? e : -1;
+    avg.now[0] = args[SE.now]!;
+    updateLoadAvgSe(q, e);
+    cfs.curr[q] = curr;
+    se.onRq[e] = onRq;
+    if (queued || running !== task) return;
+    const dying = this.#dying.get(task);
+    if (dying === Dying.EXITING) this.#do(cpu, Step.EXIT_DETACH, task, q);
+    else if (dying === undefined && !reweighted) this.#do(cpu, Step.REQUEUE_OR_LEAVE, task, q);
+  }
+
+  peltCfs(timeNs: number, cpu: number, args: Float64Array): void {
+    const q = args[CFS.cpu]!;
+    const address = args[CFS.cfs]!;
+    this.#root[q] ??= address;
+    if (this.#root[q] !== address) return this.#tally.skip('pelt_cfs', GROUP);
+    const doing = this.#doing[cpu]!;
+    const mine = doing.step !== Step.NONE && doing.q === q;
+    this.#checkLeft(q, args[CFS.hNr]!);
+    if (mine && doing.step === Step.FORK) this.#initNewTask(doing.task, q);
+    if (cfs.removedNr[q] !== 0) takeRemoved(q);
+    this.#compareRunqueue(timeNs, q, args);
+    const curr = cfs.curr[q]!;
+    cfs.load[q] = args[CFS.w]!;
+    cfs.hNrRunning[q] = args[CFS.hNr]!;
+    cfs.curr[q] = args[CFS.hasCurr] !== 0 ? 0 : -1;
+    avg.now[0] = args[CFS.now]!;
+    updateCfsRqLoadAvg(q);
+    cfs.curr[q] = curr;
+    const taken = this.#taken[cpu]!;
+    if (taken.length > 0 && taken[taken.length - 1]!.q === q) this.#attach(entityOf(taken.pop()!.task), q);
+    if (mine) this.#goOn(doing, args[CFS.hNr]!);
+  }
+
+  peltBlocked(timeNs: number, cpu: number, task: number, args: Float64Array): void {
+    if (task === IDLE_TASK) return this.#tally.skip('pelt_blocked', GROUP);
+    const e = entityOf(task);
+    const q = se.cfsRq[e]!;
+    const now = args[BLOCKED.now]!;
+    setWeight(e, args[BLOCKED.w]!);
+    const removed = this.#removing[cpu] === task || this.#dying.delete(task);
+    const syncs = removed && q >= 0 && this.#knownQ[q] === null;
+    this.#compareEntity('pelt_blocked', timeNs, q, task, args, BLOCKED.lut, syncs ? now : null);
+    if (!removed) return updateBlockedSe(e, now);
+    this.#removing[cpu] = IDLE_TASK;
+    this.#known[e] = Known.FLOATING;
+    if (syncs) removeEntityLoadAvg(e);
+    else updateBlockedSe(e, now);
+  }
+
+  /** `waking`: it was asleep, and leaves its runqueue without the lock. */
+  migrate(cpu: number, task: number, from: number, to: number, waking: boolean): void {
+    const e = entityOf(task);
+    if (waking) {
+      se.cfsRq[e] = from;
+      this.#removing[cpu] = task;
+      return;
+    }
+    this.#detach(e, from);
+    this.#taken[cpu]!.push({ task, q: to });
+  }
+
+  /** The task has been put on this CPU's runqueue. */
+  awake(task: number, q: number): void {
+    const e = entityOf(task);
+    if (this.#known[e] === Known.FLOATING) this.#attach(e, q);
+  }
+
+  /** A CPU has been chosen for a new task. */
+  forkTo(cpu: number, task: number, q: number, weight: number): void {
+    setWeight(entityOf(task), weight);
+    this.#do(cpu, Step.FORK, task, q);
+  }
+
+  exit(task: number): void {
+    this.#dying.set(task, Dying.EXITING);
+  }
+
+  #do(cpu: number, step: number, task: number, q: number): void {
+    const doing = this.#doing[cpu]!;
+    doing.step = step;
+    doing.task = task;
+    doing.q = q;
+  }
+
+  /** The runqueue has been brought up to date: what that was part of. */
+  #goOn(doing: Doing, hNr: number): void {
+    const { step, task, q } = doing;
+    const e = entityOf(task);
+    doing.step = Step.NONE;
+    if (step === Step.EXIT_DETACH) {
+      this.#detach(e, q);
+      doing.step = Step.EXIT_ATTACH;
+    } else if (step === Step.EXIT_ATTACH) {
+      this.#attach(e, q);
+      this.#dying.set(task, Dying.UNGROUPED);
+    } else if (step === Step.REQUEUE_OR_LEAVE) {
+      this.#leaving[q] = { task, hNr };
+    }
+  }
+
+  /** An entity was brought up to date and not queued afterwards: it has left CFS. */
+  #checkLeft(q: number, hNr: number): void {
+    const leaving = this.#leaving[q];
+    if (leaving === null || leaving === undefined) return;
+    this.#leaving[q] = null;
+    if (hNr > leaving.hNr) return;
+    const e = entityOf(leaving.task);
+    this.#detach(e, q);
+    this.#forget(e, LEFT_CFS);
+  }
+
+  #initNewTask(task: number, q: number): void {
+    const e = entityOf(task);
+    if (se.weight[e] === 0) return;
+    if (this.#knownQ[q] !== null) return this.#forget(e, RUNQUEUE_UNKNOWN);
+    se.cfsRq[e] = q;
+    avg.loadAvg[AVG_SE + e] = scaleDown(se.weight[e]!);
+    postInitEntityUtilAvg(e);
+    this.#known[e] = Known.FLOATING;
+  }
+
+  #attach(e: number, q: number): void {
+    se.cfsRq[e] = q;
+    if (this.#known[e] !== Known.FLOATING) {
+      this.#knownQ[q] = TASK_UNKNOWN;
+    } else if (this.#knownQ[q] !== null) {
+      this.#forget(e, RUNQUEUE_UNKNOWN);
+    } else {
+      attachEntityLoadAvg(q, e);
+      this.#known[e] = Known.ATTACHED;
+    }
+  }
+
+  #detach(e: number, q: number): void {
+    if (this.#known[e] !== Known.ATTACHED) {
+      this.#knownQ[q] = TASK_UNKNOWN;
+      return;
+    }
+    if (this.#knownQ[q] === null) detachEntityLoadAvg(q, e);
+    this.#known[e] = Known.FLOATING;
+  }
+
+  #forget(e: number, why: string): void {
+    this.#known[e] = Known.NOTHING;
+    this.#why.set(e, why);
+  }
+
+  /** `now`: the time to which it must be decayed because its runqueue was updated then, or null. */
+  #compareEntity(
+    kind: string,
+    timeNs: number,
+    q: number,
+    task: number,
+    args: Float64Array,
+    first: number,
+    now: number | null = null,
+  ): void {
+    const e = entityOf(task);
+    const known = this.#known[e];
+    if (known === Known.ATTACHED || (known === Known.FLOATING && kind === 'pelt_blocked')) {
+      this.#tally.begin(kind, timeNs, q, this.#nameOf(task));
+      this.#fields(AVG_SE + e, args, first);
+      if (now !== null) this.#tally.field('now', now, avg.lastUpdate(q));
+      this.#tally.end();
+    } else {
+      this.#tally.skip(kind, this.#why.get(e) ?? FIRST_SEEN);
+    }
+    putAverage(AVG_SE + e, args, first);
+    if (known !== Known.FLOATING || kind !== 'pelt_blocked') this.#known[e] = Known.ATTACHED;
+  }
+
+  #compareRunqueue(timeNs: number, q: number, args: Float64Array): void {
+    const unknown = this.#knownQ[q]!;
+    if (unknown === null) {
+      this.#tally.begin('pelt_cfs', timeNs, q, '');
+      this.#fields(q, args, CFS.lut);
+      this.#tally.end();
+    } else {
+      this.#tally.skip('pelt_cfs', unknown);
+      this.#knownQ[q] = null;
+    }
+    putAverage(q, args, CFS.lut);
+  }
+
+  #fields(i: number, args: Float64Array, first: number): void {
+    AVERAGE_FIELDS.forEach((name, f) => {
+      this.#tally.field(name, args[first + f]!, averageField(i, f));
+    });
+  }
+}
