@@ -11,6 +11,9 @@
  *   another weight                    load taken out, weighed anew, put back                         §6
  *   a change to real-time             detached                                                       §5.3
  *
+ * Removal is without the runqueue's lock, and another CPU may be updating the runqueue at that moment. Events are written
+ * at the beginning of functions, so they do not tell which came first; then either order will do (`RACE_NS`).
+ *
  * Taking over the kernel's state keeps one difference from being counted again and again. Averages are known from the
  * first event about them in a trace on; until then there is nothing to compare.
  */
@@ -70,6 +73,9 @@ interface Doing {
   q: number;
 }
 
+/** Functions of two CPUs whose events are closer than this may have overlapped: a turn of one of the lab's CPUs. */
+const RACE_NS = 100_000;
+
 const FIRST_SEEN = 'the first update of it in a repetition';
 const RUNQUEUE_UNKNOWN = 'attached to a runqueue not seen before';
 const TASK_UNKNOWN = 'a task not seen before came or went';
@@ -91,6 +97,11 @@ export class PeltReplay {
   readonly #doing: Doing[];
   readonly #taken: { task: number; q: number }[][];
   readonly #removing: Int32Array;
+  /** By runqueue: its last update in three numbers, and when something was last removed from it. */
+  readonly #updatedAt: Float64Array;
+  readonly #updatedBy: Int32Array;
+  readonly #lastUpdateBefore: Float64Array;
+  readonly #removedAt: Float64Array;
   /** By runqueue: the entity that may have left CFS, and how many were queued then. */
   readonly #leaving: ({ task: number; hNr: number } | null)[];
 
@@ -101,6 +112,10 @@ export class PeltReplay {
     this.#doing = Array.from({ length: nrCpus }, () => ({ step: Step.NONE, task: IDLE_TASK, q: -1 }));
     this.#taken = Array.from({ length: nrCpus }, () => []);
     this.#removing = new Int32Array(nrCpus).fill(IDLE_TASK);
+    this.#updatedAt = new Float64Array(nrCpus);
+    this.#updatedBy = new Int32Array(nrCpus);
+    this.#lastUpdateBefore = new Float64Array(nrCpus);
+    this.#removedAt = new Float64Array(nrCpus);
     this.#leaving = new Array<null>(nrCpus).fill(null);
   }
 
@@ -139,14 +154,21 @@ export class PeltReplay {
     const mine = doing.step !== Step.NONE && doing.q === q;
     this.#checkLeft(q, args[CFS.hNr]!);
     if (mine && doing.step === Step.FORK) this.#initNewTask(doing.task, q);
-    if (cfs.removedNr[q] !== 0) takeRemoved(q);
+    if (cfs.removedNr[q] !== 0 && !this.#racesRemoval(timeNs, q, args)) takeRemoved(q);
     this.#compareRunqueue(timeNs, q, args);
+    this.#updatedAt[q] = timeNs;
+    this.#updatedBy[q] = cpu;
+    this.#lastUpdateBefore[q] = avg.lastUpdate(q);
+    const { removedNr } = cfs;
+    const notTaken = removedNr[q]!;
+    removedNr[q] = 0;
     const curr = cfs.curr[q]!;
     cfs.load[q] = args[CFS.w]!;
     cfs.hNrRunning[q] = args[CFS.hNr]!;
     cfs.curr[q] = args[CFS.hasCurr] !== 0 ? 0 : -1;
     avg.now[0] = args[CFS.now]!;
     updateCfsRqLoadAvg(q);
+    removedNr[q] = notTaken;
     cfs.curr[q] = curr;
     const taken = this.#taken[cpu]!;
     if (taken.length > 0 && taken[taken.length - 1]!.q === q) this.#attach(entityOf(taken.pop()!.task), q);
@@ -161,12 +183,29 @@ export class PeltReplay {
     setWeight(e, args[BLOCKED.w]!);
     const removed = this.#removing[cpu] === task || this.#dying.delete(task);
     const syncs = removed && q >= 0 && this.#knownQ[q] === null;
-    this.#compareEntity('pelt_blocked', timeNs, q, task, args, BLOCKED.lut, syncs ? now : null);
+    const lastUpdate = syncs ? avg.lastUpdate(q) : now;
+    const raced = syncs && this.#racesUpdate(timeNs, cpu, q, now);
+    this.#compareEntity('pelt_blocked', timeNs, q, task, args, BLOCKED.lut, now, raced ? now : lastUpdate);
     if (!removed) return updateBlockedSe(e, now);
     this.#removing[cpu] = IDLE_TASK;
     this.#known[e] = Known.FLOATING;
-    if (syncs) removeEntityLoadAvg(e);
-    else updateBlockedSe(e, now);
+    if (!syncs) return updateBlockedSe(e, now);
+    avg.setLastUpdate(q, now);
+    removeEntityLoadAvg(e);
+    avg.setLastUpdate(q, lastUpdate);
+    this.#removedAt[q] = timeNs;
+  }
+
+  /** The remover saw the runqueue as it was before the update that another CPU was making. */
+  #racesUpdate(timeNs: number, cpu: number, q: number, now: number): boolean {
+    if (this.#updatedBy[q] === cpu || timeNs - this.#updatedAt[q]! > RACE_NS) return false;
+    return now === this.#lastUpdateBefore[q];
+  }
+
+  /** The runqueue is being updated with what is just being removed from it not yet there. */
+  #racesRemoval(timeNs: number, q: number, args: Float64Array): boolean {
+    if (timeNs - this.#removedAt[q]! > RACE_NS) return false;
+    return AVERAGE_FIELDS.every((_, f) => args[CFS.lut + f] === averageField(q, f));
   }
 
   /** `waking`: it was asleep, and leaves its runqueue without the lock. */
@@ -181,10 +220,10 @@ export class PeltReplay {
     this.#taken[cpu]!.push({ task, q: to });
   }
 
-  /** The task has been put on this CPU's runqueue. */
-  awake(task: number, q: number): void {
+  /** The task has been put on this CPU's runqueue; `isNew`: for the first time. */
+  awake(task: number, q: number, isNew: boolean): void {
     const e = entityOf(task);
-    if (this.#known[e] === Known.FLOATING) this.#attach(e, q);
+    if (this.#known[e] === Known.FLOATING || (isNew && se.weight[e] !== 0)) this.#attach(e, q);
   }
 
   /** A CPU has been chosen for a new task. */
@@ -267,7 +306,7 @@ export class PeltReplay {
     this.#why.set(e, why);
   }
 
-  /** `now`: the time to which it must be decayed because its runqueue was updated then, or null. */
+  /** `now`: the time to which it is decayed, and what that must be. */
   #compareEntity(
     kind: string,
     timeNs: number,
@@ -275,14 +314,15 @@ export class PeltReplay {
     task: number,
     args: Float64Array,
     first: number,
-    now: number | null = null,
+    now = 0,
+    ourNow = now,
   ): void {
     const e = entityOf(task);
     const known = this.#known[e];
     if (known === Known.ATTACHED || (known === Known.FLOATING && kind === 'pelt_blocked')) {
       this.#tally.begin(kind, timeNs, q, this.#nameOf(task));
       this.#fields(AVG_SE + e, args, first);
-      if (now !== null) this.#tally.field('now', now, avg.lastUpdate(q));
+      this.#tally.field('now', now, ourNow);
       this.#tally.end();
     } else {
       this.#tally.skip(kind, this.#why.get(e) ?? FIRST_SEEN);

@@ -63,7 +63,7 @@ export class ExactComparison implements TraceSink {
       case Ev.SCHED_WAKEUP:
       case Ev.SCHED_WAKEUP_NEW:
         this.#prio[task] = args[1]!;
-        return pelt.awake(task, args[0]!);
+        return pelt.awake(task, args[0]!, kind === Ev.SCHED_WAKEUP_NEW);
       case Ev.SCHED_MIGRATE_TASK:
         return pelt.migrate(cpu, task, args[0]!, args[1]!, args[3] === MigrateCause.WAKEUP);
       case Ev.SELECT:
