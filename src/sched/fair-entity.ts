@@ -119,6 +119,9 @@ export function eraseEntity(q: number, e: number): void {
 
 /** Takes an entity out of the buddies of its runqueue and, where it stands for them, of those above. */
 export function clearBuddies(e: number): void {
+  const q = se.cfsRq[e]!;
+  // Hardly any entity is a buddy.
+  if (cfs.lastBuddy[q] !== e && cfs.nextBuddy[q] !== e && cfs.skipBuddy[q] !== e) return;
   clearBuddy(cfs.lastBuddy, e);
   clearBuddy(cfs.nextBuddy, e);
   clearBuddy(cfs.skipBuddy, e);
