@@ -1,12 +1,14 @@
 /** `steelyard run`: one machine, one workload, one policy, once. */
 import type { Command } from 'commander';
 import { compare } from '../analysis/comparison.ts';
+import { openLabFolder } from '../experiment/lab-folder.ts';
 import { OutputFile } from '../experiment/output-file.ts';
 import { type RunResult, simulate } from '../experiment/simulate.ts';
 import { checkTraceName, openTraceFile } from '../experiment/trace-file.ts';
 import { comparisonTable } from '../report/comparison-table.ts';
 import { formatNumber, formatTime } from '../report/numbers.ts';
 import { formatSchedstat } from '../trace/schedstat.ts';
+import { tee } from '../trace/tee.ts';
 import { addExperimentOptions, type Experiment, type ExperimentFlags, loadExperiment } from './experiment-options.ts';
 import { comparisonJson, printJson, wantsColor } from './output.ts';
 import { startProgress } from './progress.ts';
@@ -15,6 +17,7 @@ interface RunFlags extends Omit<ExperimentFlags, 'policy'> {
   readonly policy?: string;
   readonly trace?: string;
   readonly schedstat?: string;
+  readonly record?: string;
   readonly checkInvariants?: boolean;
 }
 
@@ -23,6 +26,7 @@ export function addRunCommand(program: Command): void {
     .option('-p, --policy <policy>', 'balancing policy: linux-6.1,newidle=off,migration_cost=1ms')
     .option('--trace <file>', 'write the trace: .txt (trace-cmd), .perfetto-trace, .steelyard')
     .option('--schedstat <file>', 'write /proc/schedstat (version 15) as of the end')
+    .option('--record <folder>', 'write the run as a record of the kernel lab, for its analyze.py')
     .option('--check-invariants', 'check the scheduler’s books after every event (slow)')
     .action(run);
 }
@@ -40,27 +44,31 @@ function run(path: string | undefined, flags: RunFlags): void {
     `${workload.workload.name} on ${machine.name}: ${formatTime(result.simulatedNs)} simulated (${endText(result)}), ` +
       `${formatNumber(result.events)} events, seed ${result.seed}\n`,
   );
-  for (const file of [flags.trace, flags.schedstat]) if (file !== undefined) process.stderr.write(`wrote ${file}\n`);
+  for (const file of [flags.trace, flags.schedstat, flags.record])
+    if (file !== undefined) process.stderr.write(`wrote ${file}\n`);
 }
 
 function perform(experiment: Experiment, flags: RunFlags): RunResult {
   const { machine, workload, policies, seed, durationNs, warmupNs } = experiment;
   const trace = flags.trace === undefined ? null : openTraceFile(flags.trace);
+  const record = flags.record === undefined ? null : openLabFolder(flags.record, machine, experiment.name);
   const schedstat = flags.schedstat === undefined ? null : new OutputFile(flags.schedstat);
+  const sinks = [trace?.sink, record?.sink].filter((sink) => sink !== undefined);
   const progress = startProgress(durationNs ?? Number.NaN);
   const result = simulate(
     { machine, workload, policy: policies[0]!, seed, durationNs, warmupNs },
     {
-      ...(trace === null ? {} : { sink: trace.sink }),
+      ...(sinks.length === 0 ? {} : { sink: tee(...sinks) }),
       checkInvariants: flags.checkInvariants === true,
       onProgress: (nowNs) => progress.update(nowNs, formatTime(nowNs)),
-      schedstat: schedstat !== null,
+      schedstat: schedstat !== null || record !== null,
     },
   );
   progress.stop();
   schedstat?.write(new TextEncoder().encode(formatSchedstat(result.schedstat!)));
   schedstat?.commit();
   trace?.file.commit();
+  record?.commit(result.schedstat!);
   return result;
 }
 

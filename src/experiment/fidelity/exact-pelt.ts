@@ -38,7 +38,7 @@ import { AVERAGE_FIELDS, averageField, entityOf, inverseOfWeight, putAverage, se
 import type { ExactTally } from './exact-tally.ts';
 
 /** Arguments of pelt_se, pelt_cfs and pelt_blocked, by their place. */
-const SE = { now: 0, cpu: 1, isCurr: 3, onRq: 5, w: 6, lut: 9 } as const;
+const SE = { now: 0, cpu: 1, isCurr: 3, onRq: 5, w: 6, vr: 7, lut: 9 } as const;
 const CFS = { now: 0, cpu: 1, cfs: 2, hNr: 3, w: 4, hasCurr: 6, lut: 7 } as const;
 const BLOCKED = { now: 0, w: 2, lut: 5 } as const;
 
@@ -49,6 +49,8 @@ const Known = {
   ATTACHED: 1,
   /** It has left one runqueue for the next, which will attach it. */
   FLOATING: 2,
+  /** Its task has left CFS. */
+  LEFT: 3,
 } as const;
 
 /** What a CPU is in the middle of: the next update of a certain runqueue that it makes is part of it. */
@@ -59,8 +61,8 @@ const Step = {
   /** A dying task is taken out of its group; then put back. */
   EXIT_DETACH: 2,
   EXIT_ATTACH: 3,
-  /** An entity that is not queued was brought up to date, while its task runs: it is queued again, or leaves CFS. */
-  REQUEUE_OR_LEAVE: 4,
+  /** A task leaves CFS. */
+  LEAVE: 4,
 } as const;
 
 /** How far a dying task is. */
@@ -79,7 +81,8 @@ const RACE_NS = 100_000;
 const FIRST_SEEN = 'the first update of it in a repetition';
 const RUNQUEUE_UNKNOWN = 'attached to a runqueue not seen before';
 const TASK_UNKNOWN = 'a task not seen before came or went';
-const LEFT_CFS = 'it came back to CFS';
+const CAME_BACK = 'its task came back to CFS';
+const MISSED = 'an update before it is not in the trace';
 const GROUP = 'of a control group';
 
 export class PeltReplay {
@@ -93,6 +96,11 @@ export class PeltReplay {
   /** The root's address by CPU: what differs is a group's. */
   readonly #root: number[] = [];
   readonly #dying = new Map<number, number>();
+  /** Last virtual time told, by entity. */
+  readonly #vruntime: number[] = [];
+  /** By executing CPU: the runqueue it must now update, because that follows what it did; and the one it is updating. */
+  readonly #expected: Int32Array;
+  readonly #updating: Int32Array;
   /** By executing CPU: what it is doing, tasks it has taken (last first), the waking task it is removing. */
   readonly #doing: Doing[];
   readonly #taken: { task: number; q: number }[][];
@@ -102,8 +110,6 @@ export class PeltReplay {
   readonly #updatedBy: Int32Array;
   readonly #lastUpdateBefore: Float64Array;
   readonly #removedAt: Float64Array;
-  /** By runqueue: the entity that may have left CFS, and how many were queued then. */
-  readonly #leaving: ({ task: number; hNr: number } | null)[];
 
   constructor(tally: ExactTally, nrCpus: number, nameOf: (task: number) => string) {
     this.#tally = tally;
@@ -116,16 +122,33 @@ export class PeltReplay {
     this.#updatedBy = new Int32Array(nrCpus);
     this.#lastUpdateBefore = new Float64Array(nrCpus);
     this.#removedAt = new Float64Array(nrCpus);
-    this.#leaving = new Array<null>(nrCpus).fill(null);
+    this.#expected = new Int32Array(nrCpus).fill(-1);
+    this.#updating = new Int32Array(nrCpus).fill(-1);
   }
 
-  /** `running`: the task that executes on `cpu`. */
-  peltSe(timeNs: number, cpu: number, task: number, running: number, args: Float64Array): void {
+  /**
+   * To be called before each event of a CPU: an update of an entity is followed by that of its runqueue at once. Where it
+   * is not, the probe has missed it.
+   */
+  before(cpu: number, kind: EventKind, runqueue: number): void {
+    const expected = this.#expected[cpu]!;
+    if (expected >= 0 && runqueue !== expected) this.#knownQ[expected] = MISSED;
+    this.#expected[cpu] = -1;
+    if (kind === Ev.SCHED_SWITCH || kind === Ev.LB_LEAVE) this.#loseTaken(cpu);
+  }
+
+  peltSe(timeNs: number, cpu: number, task: number, args: Float64Array): void {
     if (task === IDLE_TASK) return this.#tally.skip('pelt_se', GROUP);
     const e = entityOf(task);
     const q = args[SE.cpu]!;
     const weight = args[SE.w]!;
-    const reweighted = weight !== se.weight[e];
+    const dying = this.#dying.get(task);
+    // Off the queue and its virtual time made relative, but not asleep: it is about to be taken out of the runqueue.
+    const detaching = this.#known[e] === Known.ATTACHED && args[SE.onRq] === 0 && args[SE.vr] !== this.#vruntime[e];
+    this.#vruntime[e] = args[SE.vr]!;
+    const leaving = detaching && dying === undefined;
+    // Whoever changes the policy of a task sets its weight, even to what it was. @spec 02 §11
+    const reweighted = weight !== se.weight[e] || leaving;
     if (this.#known[e] === Known.ATTACHED && reweighted) reweightLoadAvg(q, e, weight, inverseOfWeight(weight));
     else setWeight(e, weight);
     this.#compareEntity('pelt_se', timeNs, q, task, args, SE.lut);
@@ -139,10 +162,9 @@ export class PeltReplay {
     updateLoadAvgSe(q, e);
     cfs.curr[q] = curr;
     se.onRq[e] = onRq;
-    if (queued || running !== task) return;
-    const dying = this.#dying.get(task);
-    if (dying === Dying.EXITING) this.#do(cpu, Step.EXIT_DETACH, task, q);
-    else if (dying === undefined && !reweighted) this.#do(cpu, Step.REQUEUE_OR_LEAVE, task, q);
+    this.#expected[cpu] = q;
+    if (leaving) this.#do(cpu, Step.LEAVE, task, q);
+    else if (detaching && dying === Dying.EXITING) this.#do(cpu, Step.EXIT_DETACH, task, q);
   }
 
   peltCfs(timeNs: number, cpu: number, args: Float64Array): void {
@@ -152,7 +174,6 @@ export class PeltReplay {
     if (this.#root[q] !== address) return this.#tally.skip('pelt_cfs', GROUP);
     const doing = this.#doing[cpu]!;
     const mine = doing.step !== Step.NONE && doing.q === q;
-    this.#checkLeft(q, args[CFS.hNr]!);
     if (mine && doing.step === Step.FORK) this.#initNewTask(doing.task, q);
     if (cfs.removedNr[q] !== 0 && !this.#racesRemoval(timeNs, q, args)) takeRemoved(q);
     this.#compareRunqueue(timeNs, q, args);
@@ -172,7 +193,7 @@ export class PeltReplay {
     cfs.curr[q] = curr;
     const taken = this.#taken[cpu]!;
     if (taken.length > 0 && taken[taken.length - 1]!.q === q) this.#attach(entityOf(taken.pop()!.task), q);
-    if (mine) this.#goOn(doing, args[CFS.hNr]!);
+    if (mine) this.#goOn(doing);
   }
 
   peltBlocked(timeNs: number, cpu: number, task: number, args: Float64Array): void {
@@ -244,7 +265,7 @@ export class PeltReplay {
   }
 
   /** The runqueue has been brought up to date: what that was part of. */
-  #goOn(doing: Doing, hNr: number): void {
+  #goOn(doing: Doing): void {
     const { step, task, q } = doing;
     const e = entityOf(task);
     doing.step = Step.NONE;
@@ -254,20 +275,10 @@ export class PeltReplay {
     } else if (step === Step.EXIT_ATTACH) {
       this.#attach(e, q);
       this.#dying.set(task, Dying.UNGROUPED);
-    } else if (step === Step.REQUEUE_OR_LEAVE) {
-      this.#leaving[q] = { task, hNr };
+    } else if (step === Step.LEAVE) {
+      this.#detach(e, q);
+      this.#known[e] = Known.LEFT;
     }
-  }
-
-  /** An entity was brought up to date and not queued afterwards: it has left CFS. */
-  #checkLeft(q: number, hNr: number): void {
-    const leaving = this.#leaving[q];
-    if (leaving === null || leaving === undefined) return;
-    this.#leaving[q] = null;
-    if (hNr > leaving.hNr) return;
-    const e = entityOf(leaving.task);
-    this.#detach(e, q);
-    this.#forget(e, LEFT_CFS);
   }
 
   #initNewTask(task: number, q: number): void {
