@@ -33,7 +33,7 @@ import {
   updateLoadAvgSe,
 } from '../../sched/load-avg.ts';
 import { scaleDown } from '../../sched/weight.ts';
-import { IDLE_TASK } from '../../trace/events.ts';
+import { EVENTS, Ev, type EventKind, IDLE_TASK } from '../../trace/events.ts';
 import { AVERAGE_FIELDS, averageField, entityOf, inverseOfWeight, putAverage, setWeight } from './exact-state.ts';
 import type { ExactTally } from './exact-tally.ts';
 
@@ -78,6 +78,9 @@ interface Doing {
 /** Functions of two CPUs whose events are closer than this may have overlapped: a turn of one of the lab's CPUs. */
 const RACE_NS = 100_000;
 
+/** Kinds of events between an update of a runqueue and the moment at which a task that it attaches is awake. */
+const AFTER_UPDATE = Uint8Array.from(EVENTS, ({ name }) => (/^sched_(stat_(?!runtime)|wakeup)/.test(name) ? 1 : 0));
+
 const FIRST_SEEN = 'the first update of it in a repetition';
 const RUNQUEUE_UNKNOWN = 'attached to a runqueue not seen before';
 const TASK_UNKNOWN = 'a task not seen before came or went';
@@ -98,9 +101,9 @@ export class PeltReplay {
   readonly #dying = new Map<number, number>();
   /** Last virtual time told, by entity. */
   readonly #vruntime: number[] = [];
-  /** By executing CPU: the runqueue it must now update, because that follows what it did; and the one it is updating. */
+  /** By executing CPU: the runqueue it must now update, because that follows what it did; and the one it has updated just now. */
   readonly #expected: Int32Array;
-  readonly #updating: Int32Array;
+  readonly #updated: Int32Array;
   /** By executing CPU: what it is doing, tasks it has taken (last first), the waking task it is removing. */
   readonly #doing: Doing[];
   readonly #taken: { task: number; q: number }[][];
@@ -123,17 +126,19 @@ export class PeltReplay {
     this.#lastUpdateBefore = new Float64Array(nrCpus);
     this.#removedAt = new Float64Array(nrCpus);
     this.#expected = new Int32Array(nrCpus).fill(-1);
-    this.#updating = new Int32Array(nrCpus).fill(-1);
+    this.#updated = new Int32Array(nrCpus).fill(-1);
   }
 
   /**
-   * To be called before each event of a CPU: an update of an entity is followed by that of its runqueue at once. Where it
-   * is not, the probe has missed it.
+   * To be called before each event of a CPU. An update of an entity is followed by that of its runqueue, an update that
+   * attaches a task by that task's awakening; where one is missing, the probe has missed it.
    */
-  before(cpu: number, kind: EventKind, runqueue: number): void {
+  before(cpu: number, kind: EventKind, args: Float64Array): void {
+    const updated = kind === Ev.PELT_CFS ? args[CFS.cpu]! : -1;
     const expected = this.#expected[cpu]!;
-    if (expected >= 0 && runqueue !== expected) this.#knownQ[expected] = MISSED;
+    if (expected >= 0 && updated !== expected) this.#knownQ[expected] = MISSED;
     this.#expected[cpu] = -1;
+    if (AFTER_UPDATE[kind] === 0) this.#updated[cpu] = updated;
     if (kind === Ev.SCHED_SWITCH || kind === Ev.LB_LEAVE) this.#loseTaken(cpu);
   }
 
@@ -241,16 +246,22 @@ export class PeltReplay {
     this.#taken[cpu]!.push({ task, q: to });
   }
 
-  /** The task has been put on this CPU's runqueue; `isNew`: for the first time. */
-  awake(task: number, q: number, isNew: boolean): void {
+  /** The task has been put on the runqueue of `q` by `cpu`; `isNew`: for the first time. */
+  awake(cpu: number, task: number, q: number, isNew: boolean): void {
     const e = entityOf(task);
-    if (this.#known[e] === Known.FLOATING || (isNew && se.weight[e] !== 0)) this.#attach(e, q);
+    if (this.#known[e] !== Known.FLOATING && !(isNew && se.weight[e] !== 0)) return;
+    if (this.#updated[cpu] === q) this.#attach(e, q);
+    else this.#missAttach(e, q);
   }
 
   /** A CPU has been chosen for a new task. */
   forkTo(cpu: number, task: number, q: number, weight: number): void {
     setWeight(entityOf(task), weight);
     this.#do(cpu, Step.FORK, task, q);
+  }
+
+  ran(task: number, vruntime: number): void {
+    this.#vruntime[entityOf(task)] = vruntime;
   }
 
   exit(task: number): void {
@@ -303,6 +314,18 @@ export class PeltReplay {
     }
   }
 
+  #missAttach(e: number, q: number): void {
+    this.#forget(e, MISSED);
+    this.#knownQ[q] = MISSED;
+  }
+
+  /** The CPU has done something else: what it took from others is on the runqueues, but the events do not tell since when. */
+  #loseTaken(cpu: number): void {
+    const taken = this.#taken[cpu]!;
+    for (const { task, q } of taken) this.#missAttach(entityOf(task), q);
+    taken.length = 0;
+  }
+
   #detach(e: number, q: number): void {
     if (this.#known[e] !== Known.ATTACHED) {
       this.#knownQ[q] = TASK_UNKNOWN;
@@ -330,16 +353,17 @@ export class PeltReplay {
   ): void {
     const e = entityOf(task);
     const known = this.#known[e];
-    if (known === Known.ATTACHED || (known === Known.FLOATING && kind === 'pelt_blocked')) {
+    const blocked = kind === 'pelt_blocked';
+    if (known === Known.ATTACHED || (blocked && (known === Known.FLOATING || known === Known.LEFT))) {
       this.#tally.begin(kind, timeNs, q, this.#nameOf(task));
       this.#fields(AVG_SE + e, args, first);
       this.#tally.field('now', now, ourNow);
       this.#tally.end();
     } else {
-      this.#tally.skip(kind, this.#why.get(e) ?? FIRST_SEEN);
+      this.#tally.skip(kind, known === Known.LEFT ? CAME_BACK : (this.#why.get(e) ?? FIRST_SEEN));
     }
     putAverage(AVG_SE + e, args, first);
-    if (known !== Known.FLOATING || kind !== 'pelt_blocked') this.#known[e] = Known.ATTACHED;
+    if (!blocked || known === undefined || known === Known.NOTHING) this.#known[e] = Known.ATTACHED;
   }
 
   #compareRunqueue(timeNs: number, q: number, args: Float64Array): void {

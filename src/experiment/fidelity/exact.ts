@@ -48,13 +48,16 @@ export class ExactComparison implements TraceSink {
   event(kind: EventKind, timeNs: number, cpu: number, task: number, args: Float64Array): void {
     if (task >= 0) useEntity(entityOf(task));
     const pelt = this.#pelt;
+    pelt.before(cpu, kind, args);
     switch (kind) {
       case Ev.PELT_SE:
-        return pelt.peltSe(timeNs, cpu, task, this.#running[cpu]!, args);
+        return pelt.peltSe(timeNs, cpu, task, args);
       case Ev.PELT_CFS:
         return pelt.peltCfs(timeNs, cpu, args);
       case Ev.PELT_BLOCKED:
         return pelt.peltBlocked(timeNs, cpu, task, args);
+      case Ev.SCHED_STAT_RUNTIME:
+        return pelt.ran(task, args[1]!);
       case Ev.SCHED_SWITCH:
         this.#running[cpu] = args[0]!;
         if (task >= 0) this.#prio[task] = args[2]!;
@@ -63,7 +66,7 @@ export class ExactComparison implements TraceSink {
       case Ev.SCHED_WAKEUP:
       case Ev.SCHED_WAKEUP_NEW:
         this.#prio[task] = args[1]!;
-        return pelt.awake(task, args[0]!, kind === Ev.SCHED_WAKEUP_NEW);
+        return pelt.awake(cpu, task, args[0]!, kind === Ev.SCHED_WAKEUP_NEW);
       case Ev.SCHED_MIGRATE_TASK:
         return pelt.migrate(cpu, task, args[0]!, args[1]!, args[3] === MigrateCause.WAKEUP);
       case Ev.SELECT:
