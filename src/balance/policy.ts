@@ -45,6 +45,7 @@ const DEFAULT_ENVIRONMENT: Environment = {
   idleGovernor: 'none',
   tickPhase: 'aligned',
   tickOffsetNs: 0,
+  startState: 'booted',
   timerSlackNs: 50_000,
   bootJiffies: 0,
   bootCpu: 0,
@@ -107,6 +108,10 @@ export const SETTINGS: Readonly<Record<string, Setting>> = {
   idle_governor: environment('idleGovernor', 'word', 'chooses idle states and stops the tick', ['none', 'menu']),
   tick_phase: environment('tickPhase', 'word', 'ticks of all CPUs at one instant, or spread', ['aligned', 'skewed']),
   tick_offset: environment('tickOffsetNs', 'ns', 'time since the last tick when the simulation starts'),
+  start_state: environment('startState', 'word', 'phases of ticks and domains: as after boot, or any', [
+    'booted',
+    'random',
+  ]),
   timer_slack: environment('timerSlackNs', 'ns', 'how late a sleeper’s timer may be, to share an interrupt'),
   boot_cpu: environment('bootCpu', 'int', 'CPU on which the main task starts'),
   costs: {

@@ -22,7 +22,11 @@ export function addFidelityCommand(program: Command): void {
     .description('simulate the loads of recordings of a real kernel, and print how far the figures are apart')
     .argument('<folder...>', 'records of the kernel lab, or folders of them')
     .option('-n, --runs <n>', `runs of each record, at least (default: ${MIN_RUNS})`, runsValue)
-    .option('-p, --policy <policy>', 'policy to simulate', 'linux-6.1,costs=kernel-lab,idle_governor=menu')
+    .option(
+      '-p, --policy <policy>',
+      'policy to simulate',
+      'linux-6.1,costs=kernel-lab,idle_governor=menu,start_state=random',
+    )
     .option('-j, --jobs <n>', 'worker threads (default: as many as the machine runs at once)', wholeNumber(1, 1024))
     .option('--json', 'print JSON')
     .option('--all', 'print every figure, not only those that are off')

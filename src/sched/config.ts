@@ -96,6 +96,8 @@ export interface Environment {
   tickPhase: 'aligned' | 'skewed';
   /** Time from the last tick before the simulation starts to its start: the phase of the tick, ns. */
   tickOffsetNs: number;
+  /** `booted`: everything in step; `random`: as on a machine that has been up for a while, by the seed. */
+  startState: 'booted' | 'random';
   /** How late the timer of an ordinary task may be, so that several can share an interrupt. */
   timerSlackNs: number;
   /** Jiffies at the start. */

@@ -31,6 +31,7 @@ import type { Programs } from './programs.ts';
 import * as progress from './progress.ts';
 import * as rq from './rq.ts';
 import { RtLists } from './rt-lists.ts';
+import { randomTickOffset, staggerDomains } from './start-state.ts';
 import { Stoppers } from './stop-work.ts';
 import type { TaskGroups } from './task-groups.ts';
 import * as tasks from './tasks.ts';
@@ -190,6 +191,7 @@ export function initKernel(
   k.hasGroups = groups.count > 1;
   wireGroups(groups);
   k.sd = new DomainState(tree, n, k.jiffies);
+  if (config.environment.startState === 'random') staggerDomains(config.seed);
   k.smtPresent = tree.smtPresent;
   k.asymCpucapacity = tree.asymCpucapacity;
   k.maxCpuCapacity = tree.maxCpuCapacity;
@@ -212,10 +214,12 @@ export function initKernel(
 }
 
 function initClock(config: KernelConfig): void {
-  const { tickOffsetNs, tickPhase, bootJiffies } = config.environment;
+  const { tickPhase, bootJiffies, startState } = config.environment;
   k.hz = config.tunables.hz;
   k.tickNs = Math.floor(1_000_000_000 / k.hz);
   k.jiffies = bootJiffies;
+  const tickOffsetNs =
+    startState === 'random' ? randomTickOffset(config.seed, k.tickNs) : config.environment.tickOffsetNs;
   k.nextJiffyAt = k.tickNs - tickOffsetNs;
   k.ticks = new TickCursor(k.nrCpus, k.tickNs, tickOffsetNs, tickPhase === 'skewed');
 }

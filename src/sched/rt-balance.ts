@@ -2,9 +2,8 @@
 import { MigrateCause } from '../trace/events.ts';
 import { moveQueuedTask } from './activate.ts';
 import { k } from './kernel.ts';
-import { allowed } from './predicates.ts';
 import * as rq from './rq.ts';
-import { findLowestRq, highestPushable } from './rt.ts';
+import { bestPushable, findLowestRq, highestPushable } from './rt.ts';
 import { reschedCurr } from './signals.ts';
 import * as tasks from './tasks.ts';
 
@@ -22,21 +21,14 @@ export function pushRtTasks(cpu: number): void {
   }
 }
 
-/** Pulls tasks that would run here at once: this CPU is about to run something of lower priority. */
+/** Pulls tasks that would run here at once: this CPU is about to run something of lower priority. @spec 08 §3 */
 export function pullRtTask(cpu: number): void {
   for (let src = 0; src < k.nrCpus; src++) {
-    if (src === cpu || rq.rtNrRunning[src]! < 2 || rq.rtNrMigratory[src] === 0) continue;
-    for (let p = pullable(src, cpu); p >= 0; p = pullable(src, cpu)) {
-      if (tasks.prio[p]! >= rq.rtHighestPrio[cpu]!) break;
-      // It is about to preempt where it is.
-      if (tasks.prio[p]! < tasks.prio[rq.curr[src]!]!) break;
-      moveQueuedTask(p, cpu, MigrateCause.RT_PULL);
-    }
+    if (src === cpu) continue;
+    const pulled = bestPushable(src, cpu);
+    if (pulled < 0 || tasks.prio[pulled]! >= rq.rtHighestPrio[cpu]!) continue;
+    // It is about to preempt where it is.
+    if (tasks.prio[pulled]! < tasks.prio[rq.curr[src]!]!) continue;
+    moveQueuedTask(pulled, cpu, MigrateCause.RT_PULL);
   }
-}
-
-/** The best task of `src` that waits and may run on `cpu`. */
-function pullable(src: number, cpu: number): number {
-  const p = highestPushable(src);
-  return p >= 0 && allowed(p, cpu) ? p : -1;
 }

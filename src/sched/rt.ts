@@ -228,11 +228,16 @@ export function selectTaskRqRt(task: number, prev: number): number {
 
 /** The best task of the CPU that could run elsewhere: queued, not running, not pinned. */
 export function highestPushable(cpu: number): number {
+  return bestPushable(cpu, -1);
+}
+
+/** The same among those that may run on CPU `to`, if that is not -1. */
+export function bestPushable(cpu: number, to: number): number {
   const { rt } = k;
   if (rq.rtNrRunning[cpu]! < 2 || rq.rtNrMigratory[cpu] === 0) return -1;
   for (let list = cpu * NR_RT_LISTS; list < (cpu + 1) * NR_RT_LISTS; list++) {
     for (let t = rt.head[list]!; t >= 0; t = tasks.listNext[t]!) {
-      if (t !== rq.curr[cpu] && tasks.nrAllowed[t]! > 1) return t;
+      if (t !== rq.curr[cpu] && tasks.nrAllowed[t]! > 1 && (to < 0 || allowed(t, to))) return t;
     }
   }
   return -1;

@@ -1,19 +1,76 @@
 /**
- * What the kernel lab's guest adds to a load: before a repetition it has been idle for some time, so ticks, intervals and
- * clocks stand anywhere when the load begins.
+ * What the kernel lab's guest adds to a load.
+ *
+ * Before a repetition it has been idle for some time, so ticks, intervals and clocks stand anywhere when the load begins.
+ * And it has threads of its own, which look after memory and grace periods: they wake now and then for a few microseconds,
+ * and a CPU that was idle then looks for work of others when they sleep again (newidle balance). How often they wake was
+ * counted in the records named in docs/fidelity.md.
  */
-import type { Workload } from '../../workload/program.ts';
+import type { Topology } from '../../machine/topology.ts';
+import type { Duration, Instruction, TaskKind, Workload } from '../../workload/program.ts';
 
 /** The guest has been idle this long when a repetition begins, ns. */
 const IDLE_NS = { kind: 'uniform', minNs: 40_000_000, maxNs: 120_000_000, stepNs: 1 } as const;
 
-/** The load as the lab starts it. */
-export function inGuest(workload: Workload): Workload {
+/** What one of these threads does when it wakes, ns of work. */
+const NOISE_WORK: Duration = { kind: 'fixed', ns: 8_000 };
+
+/** The load as the lab starts it; `noise`: with the guest's own threads. */
+export function inGuest(workload: Workload, machine: Topology, noise = true): Workload {
   const [main, ...others] = workload.kinds;
-  const program = [{ op: 'sleep', time: IDLE_NS, state: 'S' } as const, ...main!.program];
+  const threads = noise ? guestThreads(machine) : [];
+  const firstThread = workload.kinds.length + 1;
+  // The threads are not main's children, for which it may wait: one forks them all and is gone.
+  const kthreadd: TaskKind = {
+    ...kernelThread('kthreadd', null, []),
+    program: [...threads.map((_, i): Instruction => ({ op: 'fork', kind: firstThread + i, count: 1 })), { op: 'exit' }],
+  };
+  const body = main!.program.filter(({ op }) => op !== 'exit');
+  const program: Instruction[] = [
+    { op: 'fork', kind: firstThread - 1, count: 1 },
+    { op: 'sleep', time: IDLE_NS, state: 'S' },
+    ...body,
+    { op: 'stop' },
+  ];
   return {
     ...workload,
-    kinds: [{ ...main!, program }, ...others],
+    kinds: [{ ...main!, program }, ...others, kthreadd, ...threads],
     durationNs: workload.durationNs === null ? null : workload.durationNs + IDLE_NS.maxNs,
+    maxTasks: workload.maxTasks + 1 + threads.length,
+  };
+}
+
+function guestThreads(machine: Topology): TaskKind[] {
+  const threads = [
+    kernelThread('rcu_preempt', null, wakes({ kind: 'exponential', meanNs: 300_000_000 })),
+    kernelThread('kworker/u', null, wakes({ kind: 'exponential', meanNs: 800_000_000 })),
+  ];
+  for (const { node, cpus } of machine.nodes) {
+    threads.push(kernelThread(`kcompactd${node}`, cpus, wakes({ kind: 'fixed', ns: 500_000_000 })));
+  }
+  machine.online.forEach((online, cpu) => {
+    if (online === 0) return;
+    threads.push(kernelThread(`kworker/${cpu}:1`, [cpu], wakes({ kind: 'exponential', meanNs: 5_000_000_000 })));
+  });
+  return threads;
+}
+
+function wakes(time: Duration): Instruction[] {
+  return [{ op: 'loop', count: 0 }, { op: 'sleep', time, state: 'S' }, { op: 'run', work: NOISE_WORK }, { op: 'end' }];
+}
+
+function kernelThread(comm: string, cpus: readonly number[] | null, program: readonly Instruction[]): TaskKind {
+  return {
+    name: '',
+    comm,
+    policy: 'other',
+    priority: 0,
+    nice: 0,
+    cpus,
+    group: -1,
+    workingSetBytes: 0,
+    kthread: true,
+    process: -1,
+    program,
   };
 }

@@ -17,7 +17,7 @@ export interface RecordFidelity {
 
 /** A run for each seed. Repetition r of the lab has seed `seed0 + r`; runs beyond the repetitions go on counting. */
 export function recordJobs(record: LabRecord, policy: string, runs: number): Job[] {
-  const workload = { ...record.workload, workload: inGuest(record.workload.workload) };
+  const workload = { ...record.workload, workload: inGuest(record.workload.workload, record.machine) };
   const withSettings = { ...parsePolicy([policy, ...record.settings].join(',')), name: policy };
   return Array.from(
     { length: Math.max(runs, record.workload.repetitions) },
