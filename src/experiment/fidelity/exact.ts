@@ -14,6 +14,7 @@ import type { TraceSink, TraceTables } from '../../trace/sink.ts';
 import { PeltReplay } from './exact-pelt.ts';
 import { entityOf, resetKernel, useEntity, weightOfPrio } from './exact-state.ts';
 import { type ExactResult, ExactTally } from './exact-tally.ts';
+import { VruntimeReplay } from './exact-vruntime.ts';
 
 export type { ExactCount, ExactResult, Inequality } from './exact-tally.ts';
 
@@ -24,6 +25,7 @@ export class ExactComparison implements TraceSink {
   readonly #tally = new ExactTally();
   #tables!: TraceTables;
   #pelt!: PeltReplay;
+  #vruntime!: VruntimeReplay;
   /** By CPU: the task it executes, and the new task for which it is choosing a CPU. */
   #running: number[] = [];
   #placing: number[] = [];
@@ -35,48 +37,108 @@ export class ExactComparison implements TraceSink {
   }
 
   begin(tables: TraceTables): void {
-    const { topology, initialCurrent } = tables;
-    const { nrCpus } = topology;
-    resetKernel(topology);
+    const { nrCpus } = tables.topology;
     this.#tables = tables;
-    this.#running = initialCurrent?.slice() ?? new Array<number>(nrCpus).fill(IDLE_TASK);
+    this.#running = tables.initialCurrent?.slice() ?? new Array<number>(nrCpus).fill(IDLE_TASK);
     this.#placing = new Array<number>(nrCpus).fill(IDLE_TASK);
     this.#prio = [];
-    this.#pelt = new PeltReplay(this.#tally, nrCpus, (task) => this.#nameOf(task));
+    this.#forget();
   }
 
   event(kind: EventKind, timeNs: number, cpu: number, task: number, args: Float64Array): void {
     if (task >= 0) useEntity(entityOf(task));
     const pelt = this.#pelt;
+    const vruntime = this.#vruntime;
     pelt.before(cpu, kind, args);
     switch (kind) {
       case Ev.PELT_SE:
-        return pelt.peltSe(timeNs, cpu, task, args);
+        vruntime.peltSe(timeNs, task, args);
+        pelt.peltSe(timeNs, cpu, task, args);
+        return;
       case Ev.PELT_CFS:
-        return pelt.peltCfs(timeNs, cpu, args);
+        vruntime.peltCfs(timeNs, cpu, args);
+        pelt.peltCfs(timeNs, cpu, args);
+        return;
       case Ev.PELT_BLOCKED:
-        return pelt.peltBlocked(timeNs, cpu, task, args);
+        vruntime.peltBlocked(timeNs, task, args);
+        pelt.peltBlocked(timeNs, cpu, task, args);
+        return;
       case Ev.SCHED_STAT_RUNTIME:
-        return pelt.ran(task, args[1]!);
+        pelt.ran(task, args[1]!);
+        vruntime.ran(timeNs, task, args[0]!, args[1]!);
+        return;
       case Ev.SCHED_SWITCH:
-        this.#running[cpu] = args[0]!;
-        if (task >= 0) this.#prio[task] = args[2]!;
-        if (args[0]! >= 0) this.#prio[args[0]!] = args[3]!;
+        this.#switch(cpu, task, args);
         return;
       case Ev.SCHED_WAKEUP:
-      case Ev.SCHED_WAKEUP_NEW:
-        this.#prio[task] = args[1]!;
-        return pelt.awake(cpu, task, args[0]!, kind === Ev.SCHED_WAKEUP_NEW);
-      case Ev.SCHED_MIGRATE_TASK:
-        return pelt.migrate(cpu, task, args[0]!, args[1]!, args[3] === MigrateCause.WAKEUP);
+      case Ev.SCHED_WAKEUP_NEW: {
+        const isNew = kind === Ev.SCHED_WAKEUP_NEW;
+        this.#tellPrio(task, args[1]!);
+        pelt.awake(cpu, task, args[0]!, isNew);
+        vruntime.awake(task, args[0]!, isNew);
+        return;
+      }
+      case Ev.SCHED_MIGRATE_TASK: {
+        const waking = args[3] === MigrateCause.WAKEUP;
+        this.#tellPrio(task, args[2]!);
+        pelt.migrate(cpu, task, args[0]!, args[1]!, waking);
+        vruntime.migrate(cpu, task, args[0]!, args[1]!, waking);
+        return;
+      }
       case Ev.SELECT:
         this.#placing[cpu] = (args[1]! & SELECT_FORK) !== 0 ? task : IDLE_TASK;
         return;
       case Ev.SELECT_RET:
-        return this.#placed(cpu, args[0]!);
+        this.#placed(cpu, args[0]!);
+        return;
+      case Ev.NEWIDLE:
+        vruntime.newidle(cpu);
+        return;
+      case Ev.SCHED_PROCESS_FORK:
+        useEntity(entityOf(args[0]!));
+        vruntime.fork(cpu, task, args[0]!);
+        return;
       case Ev.SCHED_PROCESS_EXIT:
-        return pelt.exit(task);
+        pelt.exit(task);
+        vruntime.exit(task);
+        return;
+      case Ev.LOST_EVENTS:
+        this.#forget();
+        return;
     }
+  }
+
+  /** Nothing is known of any average or virtual time. */
+  #forget(): void {
+    const { topology } = this.#tables;
+    const nameOf = (task: number) => {
+      const { comm, pid } = this.#tables.tasks[task]!;
+      return `${comm}:${pid}`;
+    };
+    resetKernel(topology);
+    useEntity(entityOf(Math.max(...this.#running)));
+    this.#pelt = new PeltReplay(this.#tally, topology.nrCpus, nameOf);
+    this.#vruntime = new VruntimeReplay(this.#tally, topology.nrCpus, this.#running, nameOf);
+    this.#prio.forEach((prio, task) => {
+      useEntity(entityOf(task));
+      this.#vruntime.prio(task, prio);
+    });
+  }
+
+  #switch(cpu: number, prev: number, args: Float64Array): void {
+    const next = args[0]!;
+    this.#running[cpu] = next;
+    if (prev >= 0) this.#tellPrio(prev, args[2]!);
+    if (next >= 0) {
+      useEntity(entityOf(next));
+      this.#tellPrio(next, args[3]!);
+    }
+    this.#vruntime.switch(cpu, prev, next, args[1]!);
+  }
+
+  #tellPrio(task: number, prio: number): void {
+    this.#prio[task] = prio;
+    this.#vruntime.prio(task, prio);
   }
 
   /** A CPU has been chosen; new tasks have their parent's weight. */
@@ -85,10 +147,5 @@ export class ExactComparison implements TraceSink {
     this.#placing[cpu] = IDLE_TASK;
     if (task === IDLE_TASK) return;
     this.#pelt.forkTo(cpu, task, to, weightOfPrio(this.#prio[this.#running[cpu]!] ?? 120));
-  }
-
-  #nameOf(task: number): string {
-    const { comm, pid } = this.#tables.tasks[task]!;
-    return `${comm}:${pid}`;
   }
 }
