@@ -7,11 +7,12 @@ import { moveQueuedTask } from './activate.ts';
 import { StopWork } from './hooks.ts';
 import { k } from './kernel.ts';
 import { allowed } from './predicates.ts';
+import * as rq from './rq.ts';
 import { charge, setNeedResched } from './signals.ts';
 import type { Work } from './stop-work.ts';
 import * as tasks from './tasks.ts';
 import { OnRq, State, TASK_NORMAL } from './tasks.ts';
-import { tryToWakeUp } from './wakeup.ts';
+import { schedTtwuPending, tryToWakeUp } from './wakeup.ts';
 
 /** Queues a work on a CPU's stopper and wakes it. */
 export function queueStopWork(cpu: number, work: Work): void {
@@ -47,6 +48,8 @@ export function stopperStep(cpu: number): void {
 
 /** Moves the task, wherever it got to since; one that sleeps will be placed when it wakes. */
 function migrateByStopper(cpu: number, work: Work): void {
+  // It may be on its way: a wakeup queued on this CPU before it was decided to take the task away. @spec 08 §5
+  if (rq.ttwuPending[cpu] !== 0) schedTtwuPending(cpu);
   if (tasks.alive[work.task] === 0 || tasks.cpu[work.task] !== cpu) return;
   if (tasks.onRq[work.task] === OnRq.QUEUED) {
     let to = work.cpu;

@@ -27,7 +27,7 @@ import { putPrevTaskRt, rrTimeslice, setNextTaskRt } from './rt.ts';
 import { reschedCurr } from './signals.ts';
 import { stopAndMigrate } from './stopper.ts';
 import * as tasks from './tasks.ts';
-import { Class, OnRq, Policy } from './tasks.ts';
+import { Class, OnRq, Policy, State } from './tasks.ts';
 
 /** Runs `change` with the task off its runqueue. @spec 02 §11 */
 function changeQueued(task: number, change: () => void): void {
@@ -67,7 +67,7 @@ export function setAffinity(task: number, allowed: number): void {
   const cpu = tasks.cpu[task]!;
   if (affinity.has(allowed, cpu) && k.cpuActive[cpu] !== 0) return;
   const to = nextAllowed(allowed);
-  if (rq.curr[cpu] === task) {
+  if (rq.curr[cpu] === task || tasks.state[task] === State.WAKING) {
     stopAndMigrate(task, to, MigrateCause.AFFINITY, -1);
   } else if (tasks.onRq[task] === OnRq.QUEUED) {
     moveQueuedTask(task, to, MigrateCause.AFFINITY);
