@@ -36,6 +36,7 @@ import { Stoppers } from './stop-work.ts';
 import type { TaskGroups } from './task-groups.ts';
 import * as tasks from './tasks.ts';
 import { TickCursor } from './tick-cursor.ts';
+import { inverseOf, NICE_0_LOAD } from './weight.ts';
 
 /** The nohz state all CPUs share. @spec 07 §3 */
 export class Nohz {
@@ -265,7 +266,11 @@ function initTables(topology: Topology, groups: TaskGroups, config: KernelConfig
   }
 }
 
-/** Links the cfs_rqs and entities of task groups. @spec 02 §10 */
+/**
+ * Links the cfs_rqs and entities of task groups. A group's entity is part of its runqueue's averages from the beginning,
+ * with nothing: what its tasks bring is propagated, and would count twice if it were attached when first queued.
+ * @spec 02 §10, 03 §6
+ */
 function wireGroups(groups: TaskGroups): void {
   const n = k.nrCpus;
   for (let g = 0; g < groups.count; g++) {
@@ -281,6 +286,10 @@ function wireGroups(groups: TaskGroups): void {
       se.myQ[e] = q;
       se.cfsRq[e] = parent;
       se.parent[e] = groups.parent[g] === 0 ? -1 : se.GROUP_ENTITIES + parent;
+      se.weight[e] = NICE_0_LOAD;
+      se.inverse[e] = inverseOf(NICE_0_LOAD);
+      se.isIdle[e] = groups.isIdle[g]!;
+      avg.setLastUpdate(avg.AVG_SE + e, PELT_EPOCH_NS);
     }
   }
 }

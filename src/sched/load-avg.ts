@@ -236,6 +236,16 @@ export function updateTgLoadAvg(q: number): void {
   }
 }
 
+/** A task has been attached to its runqueue, or detached, without being queued: its groups take note. @spec 03 §6 */
+export function propagateToGroups(e: number): void {
+  if (cfs.throttled[se.cfsRq[e]!] !== 0) return;
+  for (let s = se.parent[e]!; s >= 0; s = se.parent[s]!) {
+    const q = se.cfsRq[s]!;
+    updateLoadAvg(q, s, UPDATE_TG);
+    if (cfs.throttled[q] !== 0) return;
+  }
+}
+
 /** Carries what changed below a group's entity into the runqueue it is queued on. */
 function propagateEntity(e: number): boolean {
   if (isTask(e)) return false;

@@ -16,6 +16,7 @@ import { k } from './kernel.ts';
 import {
   attachEntityLoadAvg,
   detachEntityLoadAvg,
+  propagateToGroups,
   syncEntityLoadAvg,
   updateLoadAvg,
   updateTgLoadAvg,
@@ -151,6 +152,7 @@ function switchedFromFair(task: number): void {
   updateLoadAvg(q, e, 0);
   detachEntityLoadAvg(q, e);
   updateTgLoadAvg(q);
+  propagateToGroups(e);
 }
 
 function switchedToFair(task: number): void {
@@ -159,6 +161,7 @@ function switchedToFair(task: number): void {
   updateLoadAvg(q, e, 0);
   attachEntityLoadAvg(q, e);
   updateTgLoadAvg(q);
+  propagateToGroups(e);
   if (tasks.onRq[task] === OnRq.NO) se.vruntime[e]! += cfs.minVruntime[q]!;
 }
 
@@ -178,6 +181,7 @@ export function setGroup(task: number, group: number): void {
       updateLoadAvg(from, e, 0);
       detachEntityLoadAvg(from, e);
       updateTgLoadAvg(from);
+      propagateToGroups(e);
       avg.setLastUpdate(AVG_SE + e, 0);
     }
     tasks.group[task] = group;
@@ -187,6 +191,7 @@ export function setGroup(task: number, group: number): void {
       updateLoadAvg(to, e, 0);
       attachEntityLoadAvg(to, e);
       updateTgLoadAvg(to);
+      propagateToGroups(e);
       if (tasks.onRq[task] === OnRq.NO) se.vruntime[e]! += cfs.minVruntime[to]!;
     }
   });
