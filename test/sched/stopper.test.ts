@@ -5,6 +5,7 @@ import { Alb, DOMAIN_COUNTERS } from '../../src/sched/domain-state.ts';
 import { k } from '../../src/sched/kernel.ts';
 import * as rq from '../../src/sched/rq.ts';
 import { needResched } from '../../src/sched/signals.ts';
+import { stopAndActiveBalance } from '../../src/sched/stopper.ts';
 import * as tasks from '../../src/sched/tasks.ts';
 import { Ev } from '../../src/trace/events.ts';
 import type { Instruction, TaskKind } from '../../src/workload/program.ts';
@@ -228,6 +229,45 @@ describe('active balance', () => {
     const [alb, failed, pushed] = counts;
     assert.ok(alb! > 0);
     assert.equal(alb, failed! + pushed!);
+  });
+
+  /** CPU 0 is asked to push to CPU 2 while `a`, which runs there, is about to go to sleep. */
+  function aBlocksMeanwhile(others: Readonly<Record<string, Partial<TaskKind>>>) {
+    const run = boot({
+      machine: machine(4, { threads: 2 }),
+      policy: 'linux-6.1,costs=milan,fork=stay,newidle=off,periodic=off,nohz=off',
+      tasks: { a: { cpus: [0, 2], program: [RUN(3), SLEEP(1000)] }, ...others },
+    }).to(2.9);
+    assert.equal(rq.curr[0], run.slot('a'));
+    const blocks = k.queue.timeOf(k.slotRun + 0);
+    run.to(blocks / MS);
+    assert.equal(rq.curr[0], run.slot('a'));
+    k.thisCpu = 1;
+    rq.activeBalance[0] = 1;
+    rq.pushCpu[0] = 2;
+    stopAndActiveBalance(0);
+    run.to(4);
+    assert.equal(tasks.state[run.slot('a')], tasks.State.INTERRUPTIBLE);
+    assert.equal(rq.activeBalance[0], 0);
+    const count = k.sd.counters.filter((_, i) => i % DOMAIN_COUNTERS === Alb.COUNT).reduce((sum, n) => sum + n, 0);
+    return {
+      moves: run
+        .migrations()
+        .filter((m) => m.endsWith('active'))
+        .map((m) => m.split(' ').slice(1).join(' ')),
+      count,
+    };
+  }
+
+  test('is called off when the task has blocked meanwhile and nobody else is there', () => {
+    assert.deepEqual(aBlocksMeanwhile({}), { moves: [], count: 0 });
+  });
+
+  test('takes another when the task has blocked meanwhile', () => {
+    assert.deepEqual(aBlocksMeanwhile({ c: { cpus: [0, 2], nice: 19, program: [SLEEP(1), { op: 'hog' }] } }), {
+      moves: ['c 0>2 active'],
+      count: 1,
+    });
   });
 
   test('can be switched off', () => {
