@@ -38,6 +38,8 @@ const At = {
   CURR: 4,
   /** Of another class. */
   LEFT: 5,
+  /** It dies, and is put from its group into the root's: for a moment it is on no queue, and its vruntime relative. */
+  REGROUPED: 6,
 } as const;
 
 const FIRST_PRIO_OF_CFS = 100;
@@ -96,8 +98,7 @@ export class VruntimeReplay {
       this.#compare('vruntime', timeNs, q, task, vruntime, se.vruntime[e]!);
     }
     this.#tell(e, vruntime);
-    updateMinVruntime(q);
-    if (this.#strangers[q] !== 0) this.#minUnknown[q] ??= QUEUE_UNKNOWN;
+    this.#followMin(q);
   }
 
   peltSe(timeNs: number, task: number, args: Float64Array): void {
@@ -106,18 +107,13 @@ export class VruntimeReplay {
     const q = args[SE.cpu]!;
     const vruntime = args[SE.vr]!;
     const queued = args[SE.onRq] !== 0;
-    if (this.#at[e] === At.CURR) this.#setOnRq(e, queued);
     this.#sum(timeNs, q, task, args[SE.sum]!);
-    // Off the queue for a change of class or group, its vruntime is relative for a while. @spec 02 §11
-    const relative = !queued && vruntime !== se.vruntime[e] && this.#at[e] === At.CURR;
-    if (!relative) return this.#told(timeNs, q, task, vruntime);
-    if (this.#unknown[e] === null && this.#minUnknown[q] === null) {
-      this.#compare('vruntime', timeNs, q, task, vruntime, se.vruntime[e]! - cfs.minVruntime[q]!);
-    }
-    if (this.#dying.has(task)) return;
-    cfs.curr[q] = -1;
-    this.#at[e] = At.LEFT;
-    this.#tell(e, vruntime);
+    if (this.#at[e] === At.REGROUPED) this.#regroup(e, q);
+    const isCurr = this.#at[e] === At.CURR;
+    if (isCurr) this.#setOnRq(e, queued);
+    // Off the queue, but not asleep: it is about to change its class or group.
+    if (isCurr && !queued && vruntime !== se.vruntime[e]) this.#takeOff(e, q);
+    this.#told(timeNs, q, task, vruntime);
   }
 
   /** To be called before the runqueue's load is taken over from the event. */
@@ -185,8 +181,7 @@ export class VruntimeReplay {
     this.#toRelative(e, from);
     if (waking) return;
     this.#account(from, e, -1);
-    updateMinVruntime(from);
-    if (this.#strangers[from] !== 0) this.#minUnknown[from] ??= QUEUE_UNKNOWN;
+    this.#followMin(from);
     this.#taken[cpu]!.push({ e, q: to });
   }
 
@@ -206,7 +201,7 @@ export class VruntimeReplay {
   }
 
   exit(task: number): void {
-    this.#dying.add(task);
+    this.#dying.add(entityOf(task));
   }
 
   // ---- runqueues
@@ -222,6 +217,27 @@ export class VruntimeReplay {
   /** The current entity is no longer queued, and the minimum no longer follows it. */
   #sleep(q: number): void {
     this.#setOnRq(cfs.curr[q]!, false);
+    this.#followMin(q);
+  }
+
+  /** Taken off to be moved, so the minimum goes on without it. @spec 02 §5, §11 */
+  #takeOff(e: number, q: number): void {
+    const dies = this.#dying.has(e);
+    this.#toRelative(e, q);
+    this.#followMin(q);
+    this.#at[e] = dies ? At.REGROUPED : At.LEFT;
+    cfs.curr[q] = -1;
+  }
+
+  /** Back on the queue, and current. */
+  #regroup(e: number, q: number): void {
+    this.#toAbsolute(e, q);
+    cfs.curr[q] = e;
+    this.#at[e] = At.CURR;
+    se.execStart[e] = rq.clock[q]!;
+  }
+
+  #followMin(q: number): void {
     updateMinVruntime(q);
     if (this.#strangers[q] !== 0) this.#minUnknown[q] ??= QUEUE_UNKNOWN;
   }
