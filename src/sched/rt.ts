@@ -237,7 +237,7 @@ export function bestPushable(cpu: number, to: number): number {
   if (rq.rtNrRunning[cpu]! < 2 || rq.rtNrMigratory[cpu] === 0) return -1;
   for (let list = cpu * NR_RT_LISTS; list < (cpu + 1) * NR_RT_LISTS; list++) {
     for (let t = rt.head[list]!; t >= 0; t = tasks.listNext[t]!) {
-      if (t !== rq.curr[cpu] && tasks.nrAllowed[t]! > 1 && (to < 0 || allowed(t, to))) return t;
+      if (t !== rq.curr[cpu] && tasks.onCpu[t] === 0 && tasks.nrAllowed[t]! > 1 && (to < 0 || allowed(t, to))) return t;
     }
   }
   return -1;
