@@ -18,6 +18,7 @@ import * as se from '../../sched/entity.ts';
 import { eraseEntity, insertEntity, placeEntity, updateCurr, updateMinVruntime } from '../../sched/fair-entity.ts';
 import * as rq from '../../sched/rq.ts';
 import { IDLE_TASK, TaskState } from '../../trace/events.ts';
+import { Charges } from './exact-charges.ts';
 import { entityOf, setWeight, weightOfPrio } from './exact-state.ts';
 import type { ExactTally } from './exact-tally.ts';
 
@@ -45,6 +46,8 @@ const At = {
 const FIRST_PRIO_OF_CFS = 100;
 const NOT_TOLD = 'not told before in a repetition';
 const PLACED = 'placed by a min_vruntime that is not known';
+const OTHER_CLASS = 'its task was of another class';
+const DYING = 'put into the root group by a min_vruntime that is not known';
 const QUEUE_UNKNOWN = 'the vruntime of an entity in the queue is not known';
 
 export class VruntimeReplay {
@@ -56,14 +59,23 @@ export class VruntimeReplay {
   readonly #unknown: (string | null | undefined)[] = [];
   readonly #sumKnown: boolean[] = [];
   readonly #dying = new Set<number>();
+  readonly #charges: Charges;
   /** By runqueue: why its min_vruntime is not known (null: it is), and how many are in the queue at no known place. */
   readonly #minUnknown: (string | null)[];
   readonly #strangers: Int32Array;
   /** By executing CPU: tasks that it has taken from others, and where they go. */
   readonly #taken: { e: number; q: number }[][];
 
-  constructor(tally: ExactTally, nrCpus: number, running: readonly number[], nameOf: (task: number) => string) {
+  /** `running`: the task of each CPU; `groups`: the load has control groups. */
+  constructor(
+    tally: ExactTally,
+    nrCpus: number,
+    running: readonly number[],
+    groups: boolean,
+    nameOf: (task: number) => string,
+  ) {
     this.#tally = tally;
+    this.#charges = new Charges(tally, groups);
     this.#nameOf = nameOf;
     this.#minUnknown = new Array<string>(nrCpus).fill(NOT_TOLD);
     this.#strangers = new Int32Array(nrCpus);
@@ -76,9 +88,17 @@ export class VruntimeReplay {
   /** A task's priority as an event tells it. */
   prio(task: number, prio: number): void {
     const e = entityOf(task);
-    if (this.#prio[e] === prio) return;
+    const before = this.#prio[e];
+    if (before === prio) return;
     this.#prio[e] = prio;
-    if (prio >= FIRST_PRIO_OF_CFS) setWeight(e, weightOfPrio(prio));
+    if (before !== undefined) this.#charges.excuse(e);
+    if (prio >= FIRST_PRIO_OF_CFS) {
+      setWeight(e, weightOfPrio(prio));
+    } else if (this.#at[e] === At.CURR) {
+      cfs.curr[se.cfsRq[e]!] = -1;
+      this.#at[e] = At.LEFT;
+      this.#unknown[e] = OTHER_CLASS;
+    }
   }
 
   /** sched_stat_runtime: the task has been charged. Of another class it has no virtual time. */
@@ -89,13 +109,17 @@ export class VruntimeReplay {
       return;
     }
     const q = se.cfsRq[e]!;
-    const unknown = this.#unknown[e];
+    const placed = this.#dying.has(e) && this.#minUnknown[q] !== null;
+    const unknown = placed ? DYING : this.#unknown[e];
     rq.clock[q] = se.execStart[e]! + runtime;
     updateCurr(q);
+    const got = se.vruntime[e]!;
     if (se.weight[e] === 0 || unknown !== null) {
       this.#tally.skip('vruntime', unknown ?? NOT_TOLD);
+    } else if (got === vruntime) {
+      this.#compare('vruntime', timeNs, q, task, vruntime, got);
     } else {
-      this.#compare('vruntime', timeNs, q, task, vruntime, se.vruntime[e]!);
+      this.#charges.differ(e, { timeNs, cpu: q, task: this.#nameOf(task), expected: vruntime, got });
     }
     this.#tell(e, vruntime);
     this.#followMin(q);
@@ -144,6 +168,7 @@ export class VruntimeReplay {
 
   switch(cpu: number, prev: number, next: number, prevState: number): void {
     this.#loseTaken(cpu);
+    if (prev >= 0) this.#charges.settle(entityOf(prev));
     const curr = cfs.curr[cpu]!;
     if (curr >= 0 && prev >= 0 && curr === entityOf(prev)) {
       const runs = prevState === TaskState.RUNNING || prevState === TaskState.PREEMPTED;
@@ -307,6 +332,11 @@ export class VruntimeReplay {
   }
 
   // ---- comparing
+
+  /** The trace is over. */
+  end(): void {
+    this.#charges.end();
+  }
 
   /** The kernel's vruntime of an entity that is not moving. */
   #told(timeNs: number, q: number, task: number, vruntime: number): void {

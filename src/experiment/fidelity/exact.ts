@@ -23,6 +23,7 @@ const SELECT_FORK = 4;
 
 export class ExactComparison implements TraceSink {
   readonly #tally = new ExactTally();
+  readonly #groups: boolean;
   #tables!: TraceTables;
   #pelt!: PeltReplay;
   #vruntime!: VruntimeReplay;
@@ -31,6 +32,11 @@ export class ExactComparison implements TraceSink {
   #placing: number[] = [];
   /** Last priority that was told of a task. */
   #prio: number[] = [];
+
+  /** `groups`: the load has control groups; nothing in a trace tells which task is in which. */
+  constructor(options: { readonly groups?: boolean } = {}) {
+    this.#groups = options.groups ?? false;
+  }
 
   get result(): ExactResult {
     return this.#tally.result();
@@ -108,6 +114,10 @@ export class ExactComparison implements TraceSink {
     }
   }
 
+  end(): void {
+    this.#vruntime.end();
+  }
+
   /** Nothing is known of any average or virtual time. */
   #forget(): void {
     const { topology } = this.#tables;
@@ -118,7 +128,7 @@ export class ExactComparison implements TraceSink {
     resetKernel(topology);
     useEntity(entityOf(Math.max(...this.#running)));
     this.#pelt = new PeltReplay(this.#tally, topology.nrCpus, nameOf);
-    this.#vruntime = new VruntimeReplay(this.#tally, topology.nrCpus, this.#running, nameOf);
+    this.#vruntime = new VruntimeReplay(this.#tally, topology.nrCpus, this.#running, this.#groups, nameOf);
     this.#prio.forEach((prio, task) => {
       useEntity(entityOf(task));
       this.#vruntime.prio(task, prio);
