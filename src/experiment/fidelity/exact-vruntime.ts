@@ -202,7 +202,7 @@ export class VruntimeReplay {
   migrate(cpu: number, task: number, from: number, to: number, waking: boolean): void {
     const e = entityOf(task);
     if (this.#prio[e]! < FIRST_PRIO_OF_CFS) return;
-    if (!waking) this.#erase(e);
+    this.#erase(e);
     this.#toRelative(e, from);
     if (waking) return;
     this.#account(from, e, -1);
@@ -279,6 +279,7 @@ export class VruntimeReplay {
   }
 
   #insert(q: number, e: number): void {
+    this.#erase(e);
     se.cfsRq[e] = q;
     se.onRq[e] = 1;
     if (this.#unknown[e] === null) {
@@ -294,6 +295,7 @@ export class VruntimeReplay {
     const q = se.cfsRq[e]!;
     if (this.#at[e] === At.QUEUED) eraseEntity(q, e);
     else if (this.#at[e] === At.QUEUED_UNKNOWN) this.#strangers[q]! -= 1;
+    else if (this.#at[e] === At.CURR) cfs.curr[q] = -1;
     this.#at[e] = At.NOWHERE;
     se.onRq[e] = 0;
   }
@@ -315,8 +317,9 @@ export class VruntimeReplay {
     se.vruntime[e]! += cfs.minVruntime[q]!;
   }
 
-  /** A task that was taken from another CPU is put on the queue. */
+  /** A task that was taken from another CPU is put on the queue, unless it has been seen there already. */
   #arrive(e: number, q: number): void {
+    if (this.#at[e] !== At.BETWEEN) return;
     this.#toAbsolute(e, q);
     this.#account(q, e, 1);
     this.#insert(q, e);
@@ -325,7 +328,7 @@ export class VruntimeReplay {
   /** No event told when they arrived. */
   #loseTaken(cpu: number): void {
     for (const { e, q } of this.#taken[cpu]!.splice(0)) {
-      this.#unknown[e] = PLACED;
+      if (this.#at[e] === At.BETWEEN) this.#unknown[e] = PLACED;
       this.#minUnknown[q] ??= QUEUE_UNKNOWN;
       this.#arrive(e, q);
     }
