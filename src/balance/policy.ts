@@ -46,6 +46,7 @@ const DEFAULT_ENVIRONMENT: Environment = {
   tickPhase: 'aligned',
   tickOffsetNs: 0,
   startState: 'booted',
+  rcuGraceNs: 0,
   timerSlackNs: 50_000,
   bootJiffies: 0,
   bootCpu: 0,
@@ -112,6 +113,7 @@ export const SETTINGS: Readonly<Record<string, Setting>> = {
     'booted',
     'random',
   ]),
+  rcu_grace: environment('rcuGraceNs', 'ns', 'idle CPUs keep their tick this long after a fork or exit'),
   timer_slack: environment('timerSlackNs', 'ns', 'how late a sleeper’s timer may be, to share an interrupt'),
   boot_cpu: environment('bootCpu', 'int', 'CPU on which the main task starts'),
   costs: {

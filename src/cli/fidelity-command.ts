@@ -25,7 +25,7 @@ export function addFidelityCommand(program: Command): void {
     .option(
       '-p, --policy <policy>',
       'policy to simulate',
-      'linux-6.1,costs=kernel-lab,idle_governor=menu,start_state=random',
+      'linux-6.1,costs=kernel-lab,idle_governor=menu,start_state=random,rcu_grace=60ms',
     )
     .option('-j, --jobs <n>', 'worker threads (default: as many as the machine runs at once)', wholeNumber(1, 1024))
     .option('--json', 'print JSON')

@@ -2,8 +2,12 @@
 import { parentPort } from 'node:worker_threads';
 import { type LabFigures, LabRepetitionSink, type LabTasks } from '../analysis/lab-repetition.ts';
 import { type Place, UserError, type UserErrorCode } from '../base/errors.ts';
+import { takeSchedstat } from '../sched/schedstat.ts';
+import { Ev } from '../trace/events.ts';
+import type { Schedstat } from '../trace/schedstat.ts';
 import type { TraceSink } from '../trace/sink.ts';
 import { tee } from '../trace/tee.ts';
+import { LOAD_BEGINS } from './fidelity/guest.ts';
 import { discardUnfinished } from './output-file.ts';
 import { type RunPlan, type RunResult, simulate } from './simulate.ts';
 import { openTraceFile } from './trace-file.ts';
@@ -18,6 +22,8 @@ export interface Job {
 export interface JobResult extends RunResult {
   /** The kernel lab's figures; null: not asked for, or the run has not the marks that begin and end them. */
   readonly lab: LabFigures | null;
+  /** /proc/schedstat when the load began, where it is marked. */
+  readonly schedstatBefore: Schedstat | null;
 }
 
 /** From a worker: how far it is, what came out, or what went wrong. */
@@ -64,12 +70,33 @@ function perform({ plan, traceFile, lab }: Job, report: (progress: Answer) => vo
   const labSink = lab === undefined ? null : new LabRepetitionSink(lab);
   const sinks: TraceSink[] = [];
   if (trace !== null) sinks.push(trace.sink);
-  if (labSink !== null) sinks.push(labSink);
+  let schedstatBefore: Schedstat | null = null;
+  if (labSink !== null) {
+    sinks.push(
+      labSink,
+      atMark(LOAD_BEGINS, () => {
+        schedstatBefore = takeSchedstat();
+      }),
+    );
+  }
   const result = simulate(plan, {
     onProgress,
     schedstat: labSink !== null,
     ...(sinks.length === 0 ? {} : { sink: tee(...sinks) }),
   });
   trace?.file.commit();
-  return { ...result, lab: labSink?.figures() ?? null };
+  return { ...result, lab: labSink?.figures() ?? null, schedstatBefore };
+}
+
+/** Calls when the mark is made. */
+function atMark(mark: string, action: () => void): TraceSink {
+  let strings: readonly string[] = [];
+  return {
+    begin: (tables) => {
+      strings = tables.strings;
+    },
+    event: (kind, _timeNs, _cpu, _task, args) => {
+      if (kind === Ev.PRINT && strings[args[0]!] === mark) action();
+    },
+  };
 }

@@ -98,6 +98,8 @@ export interface Environment {
   tickOffsetNs: number;
   /** `booted`: everything in step; `random`: as on a machine that has been up for a while, by the seed. */
   startState: 'booted' | 'random';
+  /** Idle CPUs keep their tick this long after a task was born or died, while RCU has work: as recorded. 0: they do not. */
+  rcuGraceNs: number;
   /** How late the timer of an ordinary task may be, so that several can share an interrupt. */
   timerSlackNs: number;
   /** Jiffies at the start. */

@@ -83,6 +83,7 @@ function setBirthPolicy(task: number, spec: TaskKind, parent: number): void {
 
 /** One child of the current task. @spec 05 §6 */
 export function doFork(parent: number, kind: number, index: number): void {
+  k.rcuBusyUntil = k.now + k.config.environment.rcuGraceNs;
   const child = createTask(kind, parent, index);
   if (k.tracing) recordTask(Ev.SCHED_PROCESS_FORK, k.thisCpu, parent, tasks.traceId[child]!);
   announceAffinity(child);
@@ -117,6 +118,7 @@ export function schedExec(cpu: number, task: number): void {
 
 /** The current task ends; its slot is free once its CPU has switched away. */
 export function doExit(cpu: number, task: number): void {
+  k.rcuBusyUntil = k.now + k.config.environment.rcuGraceNs;
   const { programs } = k;
   if (k.tracing) recordTask(Ev.SCHED_PROCESS_EXIT, cpu, task, tracePrio(task));
   charge(cpu, k.costs.exitNs);

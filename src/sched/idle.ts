@@ -53,6 +53,7 @@ function tickRuns(cpu: number): boolean {
  * the menu governor stops it when it expects to sleep through the next one. @spec 01 §3
  */
 function wantsTickStopped(cpu: number): boolean {
+  if (k.now < k.rcuBusyUntil) return false;
   if (k.governor === null) return loop.gotIdleTick[cpu] !== 0;
   return k.governor.choose(cpu, !tickRuns(cpu));
 }

@@ -63,6 +63,8 @@ class KernelState {
   costs!: CostProfile;
   /** What costs are multiplied with now, and the CPUs that run something, where an emulator makes them take turns. */
   costScale = 1;
+  /** RCU keeps idle CPUs' ticks on until then. */
+  rcuBusyUntil = 0;
   busyCpus = 0;
   hooks: BalanceHooks = new NullHooks();
   recorder!: Recorder;

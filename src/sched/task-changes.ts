@@ -68,7 +68,7 @@ export function setAffinity(task: number, allowed: number): void {
   const cpu = tasks.cpu[task]!;
   if (affinity.has(allowed, cpu) && k.cpuActive[cpu] !== 0) return;
   const to = nextAllowed(allowed);
-  if (rq.curr[cpu] === task || tasks.state[task] === State.WAKING) {
+  if (tasks.onCpu[task] !== 0 || tasks.state[task] === State.WAKING) {
     stopAndMigrate(task, to, MigrateCause.AFFINITY, -1);
   } else if (tasks.onRq[task] === OnRq.QUEUED) {
     moveQueuedTask(task, to, MigrateCause.AFFINITY);

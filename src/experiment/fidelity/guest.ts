@@ -9,6 +9,9 @@
 import type { Topology } from '../../machine/topology.ts';
 import type { Duration, Instruction, TaskKind, Workload } from '../../workload/program.ts';
 
+/** Marks the moment at which the lab reads /proc/schedstat for the first time. */
+export const LOAD_BEGINS = 'lab load';
+
 /** The guest has been idle this long when a repetition begins, ns. */
 const IDLE_NS = { kind: 'uniform', minNs: 40_000_000, maxNs: 120_000_000, stepNs: 1 } as const;
 
@@ -29,6 +32,7 @@ export function inGuest(workload: Workload, machine: Topology, noise = true): Wo
   const program: Instruction[] = [
     { op: 'fork', kind: firstThread - 1, count: 1 },
     { op: 'sleep', time: IDLE_NS, state: 'S' },
+    { op: 'mark', text: LOAD_BEGINS },
     ...body,
     { op: 'stop' },
   ];

@@ -37,13 +37,12 @@ export function recordJobs(record: LabRecord, policy: string, runs: number): Job
 }
 
 export function recordFidelity(record: LabRecord, results: readonly JobResult[]): RecordFidelity {
-  const each = results.flatMap(({ lab, schedstat }) => {
-    if (lab === null || schedstat === null) return [];
+  const each = results.flatMap(({ lab, schedstat, schedstatBefore }) => {
+    if (lab === null || schedstat === null || schedstatBefore === null) return [];
     // The command's own time: it does nothing but what is simulated.
     const time =
       typeof lab['window_ms'] === 'number' && record.tasks !== 'byKind' ? { hackbench_s: lab['window_ms'] / 1000 } : {};
-    // Since the guest booted, that is, with the short idle time before the load.
-    return [{ ...lab, ...time, schedstat: labSchedstat({ ...schedstat, cpus: [] }, schedstat) }];
+    return [{ ...lab, ...time, schedstat: labSchedstat(schedstatBefore, schedstat) }];
   });
   const figures = compareFigures(record.real, overRepetitions(each));
   const count = (verdict: Verdict) => figures.filter((figure) => figure.verdict === verdict).length;
