@@ -6,6 +6,7 @@ import { k } from '../../src/sched/kernel.ts';
 import * as rq from '../../src/sched/rq.ts';
 import { needResched } from '../../src/sched/signals.ts';
 import { stopAndActiveBalance } from '../../src/sched/stopper.ts';
+import { setAffinity } from '../../src/sched/task-changes.ts';
 import * as tasks from '../../src/sched/tasks.ts';
 import { Ev } from '../../src/trace/events.ts';
 import type { Instruction, TaskKind } from '../../src/workload/program.ts';
@@ -22,7 +23,7 @@ function mover(
   return { program: [...program, { op: 'exit' }], cpus };
 }
 
-function setAffinity(cpus: readonly number[]): Instruction {
+function affinity(cpus: readonly number[]): Instruction {
   return { op: 'setAffinity', of: 1, cpus };
 }
 
@@ -32,7 +33,7 @@ describe('a new affinity', () => {
       machine: 3,
       hooks: 'none',
       policy: EXACT,
-      tasks: { a: { cpus: [1] }, m: mover([SLEEP(10), setAffinity([2])]) },
+      tasks: { a: { cpus: [1] }, m: mover([SLEEP(10), affinity([2])]) },
       untilMs: 20,
     });
     assert.deepEqual(run.migrations(), ['10 a 1>2 affinity']);
@@ -54,7 +55,7 @@ describe('a new affinity', () => {
       machine: 3,
       hooks: 'none',
       policy: EXACT,
-      tasks: { a: { cpus: [1] }, hog: { cpus: [1], nice: -20 }, m: mover([SLEEP(11), setAffinity([2])]) },
+      tasks: { a: { cpus: [1] }, hog: { cpus: [1], nice: -20 }, m: mover([SLEEP(11), affinity([2])]) },
       untilMs: 20,
     });
     assert.deepEqual(run.migrations(), ['11 a 1>2 affinity']);
@@ -69,7 +70,7 @@ describe('a new affinity', () => {
       machine: 3,
       hooks: 'none',
       policy: EXACT,
-      tasks: { a: { cpus: [1], program: [SLEEP(20), RUN(5)] }, m: mover([SLEEP(10), setAffinity([2])]) },
+      tasks: { a: { cpus: [1], program: [SLEEP(20), RUN(5)] }, m: mover([SLEEP(10), affinity([2])]) },
       untilMs: 40,
     });
     assert.deepEqual(run.migrations(), ['20 a 1>2 wakeup']);
@@ -85,7 +86,7 @@ describe('a new affinity', () => {
         const token = { base: w.semaphore('token'), stride: 0, shift: 0 };
         const a = w.kind({ name: 'a', cpus: [3], program: [{ op: 'wait', semaphore: token }, RUN(5)] });
         const wake: Instruction = { op: 'wake', semaphore: token, count: 1, sync: false };
-        const m = w.kind({ name: 'm', ...mover([SLEEP(10), wake, setAffinity([2])]) });
+        const m = w.kind({ name: 'm', ...mover([SLEEP(10), wake, affinity([2])]) });
         w.main([{ op: 'fork', kind: a, count: 1 }, { op: 'fork', kind: m, count: 1 }, { op: 'exit' }]);
       },
       untilMs: 40,
@@ -95,12 +96,30 @@ describe('a new affinity', () => {
     assert.equal(run.ranMs('a'), 5);
   });
 
+  test('of a task that its CPU is still switching from: the stopper takes it, when the switch is over', () => {
+    const run = boot({
+      machine: 3,
+      hooks: 'none',
+      policy: 'linux-6.1,costs=milan',
+      tasks: { a: { cpus: [1] }, hog: { cpus: [1] } },
+    }).to(30);
+    const [a, b] = [run.slot('a'), run.slot('hog')];
+    const preempted = rq.curr[1] === a ? a : b;
+    for (let ns = 30 * MS; rq.curr[1] === preempted; ns += 100) run.to(ns / MS);
+    assert.deepEqual([tasks.onCpu[preempted], tasks.onRq[preempted]], [1, tasks.OnRq.QUEUED]);
+    k.thisCpu = 0;
+    setAffinity(preempted, k.affinity.of([2]));
+    assert.equal(tasks.cpu[preempted], 1);
+    run.to(50);
+    assert.equal(rq.curr[2], preempted);
+  });
+
   test('that still has the CPU of the task moves nothing', () => {
     const run = simulate({
       machine: 3,
       hooks: 'none',
       policy: EXACT,
-      tasks: { a: { cpus: [1] }, m: mover([SLEEP(10), setAffinity([1, 2])]) },
+      tasks: { a: { cpus: [1] }, m: mover([SLEEP(10), affinity([1, 2])]) },
       untilMs: 20,
     });
     assert.deepEqual(run.migrations(), []);
@@ -113,7 +132,7 @@ describe('a new affinity', () => {
       policy: EXACT,
       workload: (w) => {
         const a = w.kind({ name: 'a', comm: 'a%d', cpus: [0], program: [{ op: 'hog' }] });
-        const m = w.kind({ name: 'm', ...mover([SLEEP(10), setAffinity([1, 2, 3])], [1]) });
+        const m = w.kind({ name: 'm', ...mover([SLEEP(10), affinity([1, 2, 3])], [1]) });
         w.main([{ op: 'fork', kind: a, count: 4 }, { op: 'fork', kind: m, count: 1 }, { op: 'exit' }]);
       },
       untilMs: 20,
@@ -138,7 +157,7 @@ describe('the stopper', () => {
       policy: EXACT,
       tasks: {
         a: { cpus: [1], policy: 'fifo', priority: 99 },
-        m: mover([SLEEP(10), setAffinity([0])], [0]),
+        m: mover([SLEEP(10), affinity([0])], [0]),
       },
       untilMs: 20,
     });
@@ -166,7 +185,7 @@ describe('the stopper', () => {
       policy: EXACT,
       tasks: {
         a: { cpus: [1] },
-        m: mover([SLEEP(10), setAffinity([2]), setAffinity([3]), SLEEP(5)]),
+        m: mover([SLEEP(10), affinity([2]), affinity([3]), SLEEP(5)]),
       },
       untilMs: 20,
     });
@@ -179,7 +198,7 @@ describe('the stopper', () => {
       machine: 2,
       hooks: 'none',
       policy: EXACT,
-      tasks: { a: { cpus: [1] }, m: mover([SLEEP(10), setAffinity([0])]) },
+      tasks: { a: { cpus: [1] }, m: mover([SLEEP(10), affinity([0])]) },
       untilMs: 20,
     });
     const waking = run.of(Ev.SCHED_WAKING).find((e) => e.task === 'migration/1')!;
