@@ -43,6 +43,8 @@ export interface CostProfile {
   readonly attachNs: number;
   readonly forkNs: number;
   readonly exitNs: number;
+  /** Leaving idle with the tick stopped: starting it again. */
+  readonly tickRestartNs: number;
   /** System calls apart from the scheduler's share: one that wakes, before it does; one that sleeps, before it does. */
   readonly wakeCallNs: number;
   readonly sleepCallNs: number;
@@ -94,6 +96,7 @@ const NONE: CostProfile = {
   attachNs: 0,
   forkNs: 0,
   exitNs: 0,
+  tickRestartNs: 0,
   wakeCallNs: 0,
   sleepCallNs: 0,
   messageScale: 1,
@@ -201,6 +204,7 @@ const PROFILES: readonly CostProfile[] = [
     attachNs: 500,
     forkNs: 50_000,
     exitNs: 30_000,
+    tickRestartNs: 10_000,
     wakeCallNs: 13_000,
     sleepCallNs: 1000,
     messageScale: 2.2,

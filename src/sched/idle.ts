@@ -9,6 +9,7 @@ import { k } from './kernel.ts';
 import * as loop from './loop.ts';
 import { Todo } from './loop.ts';
 import * as rq from './rq.ts';
+import { charge } from './signals.ts';
 import { startTick, stopTick } from './tick.ts';
 import { schedTtwuPending } from './wakeup.ts';
 
@@ -40,7 +41,10 @@ export function leaveIdle(cpu: number): void {
   k.governor?.observe(cpu, k.now - loop.idleSince[cpu]!);
   loop.idlePhase[cpu] = IdlePhase.BUSY;
   rq.idleState[cpu] = -1;
-  startTick(cpu);
+  if (!tickRuns(cpu)) {
+    charge(cpu, k.costs.tickRestartNs);
+    startTick(cpu);
+  }
   if (rq.ttwuPending[cpu] !== 0) schedTtwuPending(cpu);
 }
 

@@ -7,7 +7,14 @@
  * counted in the records named in docs/fidelity.md.
  */
 import type { Topology } from '../../machine/topology.ts';
-import type { Duration, Instruction, TaskKind, Workload } from '../../workload/program.ts';
+import {
+  type Duration,
+  type Instruction,
+  type Ref,
+  ref,
+  type TaskKind,
+  type Workload,
+} from '../../workload/program.ts';
 
 /** Marks the moment at which the lab reads /proc/schedstat for the first time. */
 export const LOAD_BEGINS = 'lab load';
@@ -15,24 +22,33 @@ export const LOAD_BEGINS = 'lab load';
 /** The guest has been idle this long when a repetition begins, ns. */
 const IDLE_NS = { kind: 'uniform', minNs: 40_000_000, maxNs: 120_000_000, stepNs: 1 } as const;
 
+/** rcu_preempt wakes so often, every two ticks, while there is work. */
+const GRACE_WAKES = 6;
+
 /** What one of these threads does when it wakes, ns of work. */
 const NOISE_WORK: Duration = { kind: 'fixed', ns: 8_000 };
 
 /** The load as the lab starts it; `noise`: with the guest's own threads. */
 export function inGuest(workload: Workload, machine: Topology, noise = true): Workload {
   const [main, ...others] = workload.kinds;
-  const threads = noise ? guestThreads(machine) : [];
+  const rcu = ref(workload.suspensions.length);
+  const threads = noise ? guestThreads(machine, rcu) : [];
   const firstThread = workload.kinds.length + 1;
   // The threads are not main's children, for which it may wait: one forks them all and is gone.
   const kthreadd: TaskKind = {
     ...kernelThread('kthreadd', null, []),
     program: [...threads.map((_, i): Instruction => ({ op: 'fork', kind: firstThread + i, count: 1 })), { op: 'exit' }],
   };
-  const body = main!.program.filter(({ op }) => op !== 'exit');
+  // Tasks are born when the load begins and die when it ends: RCU has work then.
+  const wakeRcu: Instruction[] = noise ? [{ op: 'resume', suspension: rcu }] : [];
+  const body = main!.program
+    .filter(({ op }) => op !== 'exit')
+    .flatMap((step) => (step.op === 'mark' && /^(labgen|lab cmd) end/.test(step.text) ? [step, ...wakeRcu] : [step]));
   const program: Instruction[] = [
     { op: 'fork', kind: firstThread - 1, count: 1 },
     { op: 'sleep', time: IDLE_NS, state: 'S' },
     { op: 'mark', text: LOAD_BEGINS },
+    ...wakeRcu,
     ...body,
     { op: 'stop' },
   ];
@@ -40,13 +56,22 @@ export function inGuest(workload: Workload, machine: Topology, noise = true): Wo
     ...workload,
     kinds: [{ ...main!, program }, ...others, kthreadd, ...threads],
     durationNs: workload.durationNs === null ? null : workload.durationNs + IDLE_NS.maxNs,
+    suspensions: [...workload.suspensions, { name: 'rcu' }],
     maxTasks: workload.maxTasks + 1 + threads.length,
   };
 }
 
-function guestThreads(machine: Topology): TaskKind[] {
+function guestThreads(machine: Topology, rcu: Ref): TaskKind[] {
   const threads = [
-    kernelThread('rcu_preempt', null, wakes({ kind: 'exponential', meanNs: 300_000_000 })),
+    kernelThread('rcu_preempt', null, [
+      { op: 'loop', count: 0 },
+      { op: 'suspend', suspension: rcu },
+      { op: 'loop', count: GRACE_WAKES },
+      { op: 'sleep', time: { kind: 'fixed', ns: 8_000_000 }, state: 'S' },
+      { op: 'run', work: NOISE_WORK },
+      { op: 'end' },
+      { op: 'end' },
+    ]),
     kernelThread('kworker/u', null, wakes({ kind: 'exponential', meanNs: 800_000_000 })),
   ];
   for (const { node, cpus } of machine.nodes) {
