@@ -220,7 +220,7 @@ export class VruntimeReplay {
     se.inverse[e] = se.inverse[p]!;
     se.cfsRq[e] = cpu;
     se.vruntime[e] = se.vruntime[p]!;
-    this.#unknown[e] = this.#unknown[p] ?? null;
+    this.#unknown[e] = this.#unknown[p] === undefined ? NOT_TOLD : this.#unknown[p];
     if (this.#minUnknown[cpu] === null) placeEntity(cpu, e, true);
     this.#toRelative(e, cpu);
   }
