@@ -3,7 +3,7 @@
  *
  *   case.ts <machine> <workload> <policy> <simulated seconds> <record: off | figures | full>
  *
- * prints one line of JSON. A first run of a quarter of the length warms up; CPU time, not wall time, is measured.
+ * prints one line of JSON. A first run of half the length warms up; CPU time, not wall time, is measured.
  */
 import {
   buildDomains,
@@ -49,7 +49,7 @@ const simulation = (): Simulation =>
     durationNs,
   });
 
-simulation().run(durationNs / 4);
+simulation().run(durationNs / 2);
 const measured = simulation();
 const before = process.cpuUsage();
 measured.run();

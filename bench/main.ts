@@ -59,9 +59,10 @@ function equalWork(minisim: string | null): void {
     for (const { cpus, tasks, seconds } of SIZES) {
       if (machine !== 'flat' && cpus !== 256) continue;
       const name = machine === 'flat' ? `flat:${cpus}` : machine;
+      const length = quick ? seconds / 3 : seconds;
       const pairs = Array.from({ length: REPEATS }, () => ({
-        ours: measure(name, `runsleep:n=${tasks}`, seconds),
-        theirs: minisim === null ? null : minisimSpeed(minisim, cpus, tasks, seconds),
+        ours: measure(name, `runsleep:n=${tasks}`, length),
+        theirs: minisim === null ? null : minisimSpeed(minisim, cpus, tasks, length),
       }));
       const { ours, theirs } = median(pairs, (pair) => pair.ours.cpuSeconds);
       const speed = ours.simulatedNs / 1e9 / ours.cpuSeconds;
@@ -95,7 +96,7 @@ function machineSize(): void {
   for (const [load, spec] of loads) {
     let first = 0;
     for (const cpus of [8, 64, 256, 1024]) {
-      const seconds = (quick ? 400 : 1600) / cpus;
+      const seconds = (quick ? 1200 : 4800) / cpus;
       const r = median(
         Array.from({ length: REPEATS }, () => measure(`flat:${cpus}`, spec(cpus), seconds)),
         (result) => result.cpuSeconds,
@@ -135,7 +136,7 @@ function hackbench(): void {
 }
 
 function measure(machine: string, workload: string, seconds: number): CaseResult {
-  const args = [machine, workload, 'linux-6.1,hz=1000', String(quick ? seconds / 4 : seconds)];
+  const args = [machine, workload, 'linux-6.1,hz=1000', String(seconds)];
   return JSON.parse(execFileSync(process.execPath, ['--import', 'tsx', CASE, ...args], { encoding: 'utf8' }));
 }
 

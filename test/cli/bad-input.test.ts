@@ -132,7 +132,6 @@ describe('bad input', () => {
   for (const { what, args, code, says } of BAD) {
     test(what, () => {
       const before = readdirSync(folder);
-      const started = performance.now();
       const run = steelyard(args);
       assert.match(run.err, says);
       assert.equal(run.code, code, run.err);
@@ -140,7 +139,6 @@ describe('bad input', () => {
       assert.doesNotMatch(run.err, /\n {4}at /, 'no stack trace');
       assert.ok(run.err.split('\n').length <= 4, `one message: ${run.err}`);
       assert.deepEqual(readdirSync(folder), before, 'nothing is left behind');
-      assert.ok(performance.now() - started < 20_000, 'at once');
     });
   }
 

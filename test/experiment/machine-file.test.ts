@@ -130,7 +130,7 @@ test('a damaged tar says where', () => {
 });
 
 test('too much is refused early: long files unread, bombs at their first block or at the limit', () => {
-  const started = performance.now();
+  const started = process.cpuUsage();
   const long = file('long.xml', '<topology>');
   truncateSync(long, 200e6);
   refused(long, /more than 128 MB/, 'limit');
@@ -139,7 +139,7 @@ test('too much is refused early: long files unread, bombs at their first block o
   const set = `${'0xffffffff,'.repeat(1e5)}0x1`;
   refused(file('set.xml', XML.replace('"0x3"', `"${set}"`)), /set\.xml:2:\d+: complete_cpuset .* is no set/, 'format');
   refused(file('many.json', `{"cpus": [${'{},'.repeat(9000)}{}]}`), /many\.json:1:10: cpus: 9001 entries/, 'format');
-  assert.ok(performance.now() - started < 5000);
+  assert.ok(process.cpuUsage(started).user < 5e6, 'CPU time, us');
   if (process.platform === 'linux') refused('/dev/zero', /no machine/, 'format');
 });
 
