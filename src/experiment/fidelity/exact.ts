@@ -16,7 +16,7 @@ import { entityOf, resetKernel, useEntity, weightOfPrio } from './exact-state.ts
 import { type ExactResult, ExactTally } from './exact-tally.ts';
 import { VruntimeReplay } from './exact-vruntime.ts';
 
-export type { ExactCount, ExactResult, Inequality } from './exact-tally.ts';
+export type { ExactCount, ExactResult } from './exact-tally.ts';
 
 /** Flag of `select`: for a new task. @spec 05 §3 */
 const SELECT_FORK = 4;
