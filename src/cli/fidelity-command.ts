@@ -1,8 +1,13 @@
 /** `steelyard fidelity`: records of a real kernel, and how far the simulation of the same load is from them. */
+import { existsSync, readFileSync } from 'node:fs';
 import type { Command } from 'commander';
+import { UserError } from '../base/errors.ts';
+import { compareExactly } from '../experiment/fidelity/exact-records.ts';
 import { findRecords, loadRecord } from '../experiment/fidelity/record.ts';
 import { MIN_RUNS, recordFidelity, recordJobs } from '../experiment/fidelity/run-record.ts';
+import { writeWholeFile } from '../experiment/output-file.ts';
 import { runJobs } from '../experiment/pool.ts';
+import { fidelityHtml, fidelityMarkdown } from '../report/fidelity-document.ts';
 import { fidelityText, fidelityTotals } from '../report/fidelity-text.ts';
 import { runsValue, wholeNumber } from './experiment-options.ts';
 import { printJson, wantsColor } from './output.ts';
@@ -14,6 +19,8 @@ interface FidelityFlags {
   readonly jobs?: number;
   readonly json?: boolean;
   readonly all?: boolean;
+  readonly html?: string;
+  readonly markdown?: string;
 }
 
 export function addFidelityCommand(program: Command): void {
@@ -28,6 +35,8 @@ export function addFidelityCommand(program: Command): void {
       'linux-6.1,costs=kernel-lab,idle_governor=menu,start_state=random,rcu_grace=60ms',
     )
     .option('-j, --jobs <n>', 'worker threads (default: as many as the machine runs at once)', wholeNumber(1, 1024))
+    .option('--html <file>', 'write a page with every figure')
+    .option('--markdown <file>', 'write the tables of docs/fidelity.md, between its markers if the file exists')
     .option('--json', 'print JSON')
     .option('--all', 'print every figure, not only those that are off')
     .action(fidelity);
@@ -45,10 +54,29 @@ async function fidelity(folders: readonly string[], flags: FidelityFlags): Promi
   progress.stop();
   let taken = 0;
   const compared = records.map((record, i) => recordFidelity(record, results.slice(taken, (taken += jobs[i]!.length))));
-  if (flags.json === true)
-    return printJson({
-      records: compared.map(({ name, figures }) => ({ name, figures })),
-      totals: fidelityTotals(compared),
-    });
+  const exact = await compareExactly(records);
+  const report = { policy: flags.policy, records: compared, exact };
+  if (flags.html !== undefined) writeWholeFile(flags.html, fidelityHtml(report));
+  if (flags.markdown !== undefined) writeBetweenMarkers(flags.markdown, fidelityMarkdown(report));
+  const totals = fidelityTotals(compared);
+  if (flags.json === true) {
+    return printJson({ records: compared.map(({ name, figures }) => ({ name, figures })), totals, exact });
+  }
   process.stdout.write(fidelityText(compared, { all: flags.all === true, color: wantsColor(process.stdout) }));
+  for (const [kind, { compared: n, equal, notComparable }] of Object.entries(exact)) {
+    process.stdout.write(`exact ${kind}: ${equal} of ${n} equal, ${notComparable} not comparable\n`);
+  }
+}
+
+const BEGIN = '<!-- begin: written by `steelyard fidelity --markdown` -->';
+const END = '<!-- end -->';
+
+/** Replaces what stands between the markers, or writes a new file. */
+function writeBetweenMarkers(path: string, text: string): void {
+  const old = existsSync(path) ? readFileSync(path, 'utf8') : `${BEGIN}\n${END}\n`;
+  const begin = old.indexOf(BEGIN);
+  const end = old.indexOf(END, begin);
+  if (begin < 0 || end < 0)
+    throw new UserError('format', 'the file has not the markers', { file: path }, `put ${BEGIN} and ${END} in it`);
+  writeWholeFile(path, `${old.slice(0, begin + BEGIN.length)}\n\n${text}\n${old.slice(end)}`);
 }

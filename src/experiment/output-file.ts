@@ -71,6 +71,13 @@ export class OutputFile {
   }
 }
 
+/** Writes a whole file at once. */
+export function writeWholeFile(path: string, text: string): void {
+  const file = new OutputFile(path);
+  file.write(new TextEncoder().encode(text));
+  file.commit();
+}
+
 /** Removes what has not been completed; for the end of the process. */
 export function discardUnfinished(): void {
   for (const file of unfinished) file.discard();

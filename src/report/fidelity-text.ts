@@ -16,7 +16,8 @@ export function fidelityTotals(records: readonly RecordFidelity[]): Totals {
   return totals;
 }
 
-const RULE = `inside: the simulated mean is within the kernel's own min..max; near: outside by at most 10 % of the
+/** Said wherever verdicts are. */
+export const RULE = `inside: the simulated mean is within the kernel's own min..max; near: outside by at most 10 % of the
 kernel's mean, or by one count; off: further.`;
 
 export function fidelityText(

@@ -1,0 +1,90 @@
+/** The distance to a real kernel as a document: Markdown for the repository, HTML for a browser. */
+import type { ExactTotal } from '../experiment/fidelity/exact-records.ts';
+import type { RecordFidelity } from '../experiment/fidelity/run-record.ts';
+import type { FidelityFigure, Range } from '../experiment/fidelity/verdict.ts';
+import { fidelityTotals, RULE, type Totals } from './fidelity-text.ts';
+import { formatNumber } from './numbers.ts';
+
+export interface FidelityReport {
+  readonly policy: string;
+  readonly records: readonly RecordFidelity[];
+  readonly exact: Readonly<Record<string, ExactTotal>>;
+}
+
+/** The lab's figures that say most; the others are in the JSON. */
+const PRIMARY =
+  /^(migrations|wasted_time_fraction|ms_to_balanced_10ms|jain|switches|share\..*\.median|wake_latency_us\..*\.p(50|95))$/;
+
+/** Tables in Markdown; what stands between them in the document is written by hand. */
+export function fidelityMarkdown(report: FidelityReport): string {
+  const totals = fidelityTotals(report.records);
+  const lines = [
+    `Policy \`${report.policy}\`. ${RULE.replace('\n', ' ')}`,
+    '',
+    `**All records: ${summary(totals)}.**`,
+    '',
+    '| record | inside | near | off | inside or near |',
+    '|---|---|---|---|---|',
+    ...report.records.map(({ name, totals: t }) => `| ${name} | ${t.inside} | ${t.near} | ${t.off} | ${share(t)} |`),
+    '',
+    '| exact comparison | compared | equal | the trace does not tell |',
+    '|---|---|---|---|',
+    ...Object.entries(report.exact).map(
+      ([kind, { compared, equal, notComparable }]) => `| ${kind} | ${compared} | ${equal} | ${notComparable} |`,
+    ),
+    '',
+    '| record | primary figure | kernel | min..max | simulated | min..max | verdict |',
+    '|---|---|---|---|---|---|---|',
+    ...report.records.flatMap(({ name, figures }) =>
+      figures
+        .filter((figure) => PRIMARY.test(figure.name))
+        .map((figure) => `| ${[name, ...cells(figure)].join(' | ')} |`),
+    ),
+  ];
+  return `${lines.join('\n')}\n`;
+}
+
+/** A page of its own, with every figure. */
+export function fidelityHtml(report: FidelityReport): string {
+  const totals = fidelityTotals(report.records);
+  const row = (values: readonly string[], tag = 'td') =>
+    `<tr>${values.map((v) => `<${tag}>${escape(v)}</${tag}>`).join('')}</tr>`;
+  const head = row(['figure', 'kernel', 'min..max', 'simulated', 'min..max', 'verdict'], 'th');
+  const sections = report.records.map(
+    ({ name, figures, totals: t }) =>
+      `<h2>${escape(name)}</h2><p>${summary(t)}</p><table>${head}${figures
+        .map((figure) => `<tr class="${figure.verdict}">${row(cells(figure)).slice('<tr>'.length)}`)
+        .join('')}</table>`,
+  );
+  const exact = Object.entries(report.exact).map(([kind, t]) =>
+    row([kind, `${t.compared}`, `${t.equal}`, `${t.notComparable}`]),
+  );
+  return `<!doctype html><html lang="en"><meta charset="utf-8"><title>Steelyard: distance to a real kernel</title>
+<style>body{font:14px sans-serif;margin:2em}table{border-collapse:collapse}td,th{padding:2px 10px;text-align:left;border-bottom:1px solid #ddd}
+.off td:last-child{color:#b00}.near td:last-child{color:#960}.inside td:last-child{color:#060}</style>
+<h1>Distance to a real kernel</h1><p>${escape(report.policy)}: ${summary(totals)}. ${escape(RULE)}</p>
+<h2>Exact comparisons</h2><table>${row(['kind', 'compared', 'equal', 'the trace does not tell'], 'th')}${exact.join('')}</table>
+${sections.join('\n')}</html>
+`;
+}
+
+function cells({ name, real, simulated, verdict }: FidelityFigure): string[] {
+  const ours = simulated === null ? ['-', '-'] : [formatNumber(simulated.mean), ends(simulated)];
+  return [name, formatNumber(real.mean), ends(real), ...ours, verdict];
+}
+
+function ends({ min, max }: Range): string {
+  return `${formatNumber(min)}..${formatNumber(max)}`;
+}
+
+function share({ inside, near, off }: Totals): string {
+  return `${((100 * (inside + near)) / Math.max(1, inside + near + off)).toFixed(1)} %`;
+}
+
+function summary(totals: Totals): string {
+  return `${totals.inside} figures inside, ${totals.near} near, ${totals.off} off: ${share(totals)} inside or near`;
+}
+
+function escape(text: string): string {
+  return text.replace(/&/g, '&amp;').replace(/</g, '&lt;').replace(/>/g, '&gt;');
+}
