@@ -153,13 +153,19 @@ export class StillMachine {
     assert.fail(`CPU ${cpu} has no ${name}`);
   }
 
-  /** The sgc of the group of a domain that has the CPU. */
-  sgc(sd: number, cpu: number): number {
-    for (let i = 0; i < k.sd.ringLength[sd]!; i++) {
-      const group = k.sd.lists[k.sd.ringBase[sd]! + i]!;
-      if (k.sd.groupHas(group, cpu)) return k.sd.groupSgc[group]!;
+  /** The group of a domain that has the CPU: the first of them, from the local one. */
+  group(sd: number, cpu: number): number {
+    const { lists, ringBase, ringLength, ringStart } = k.sd;
+    for (let i = 0; i < ringLength[sd]!; i++) {
+      const group = lists[ringBase[sd]! + ((ringStart[sd]! + i) % ringLength[sd]!)]!;
+      if (k.sd.groupHas(group, cpu)) return group;
     }
     assert.fail(`CPU ${cpu} is in no group`);
+  }
+
+  /** Its capacity. */
+  sgc(sd: number, cpu: number): number {
+    return k.sd.groupSgc[this.group(sd, cpu)]!;
   }
 
   /** CPUs of the busiest group and what is to be moved. */
