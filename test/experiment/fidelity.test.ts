@@ -16,6 +16,7 @@ import { loadWorkload } from '../../src/experiment/workload-file.ts';
 import { labRepetitions } from '../../src/trace/lab-text-reader.ts';
 import { parseSchedstat } from '../../src/trace/schedstat.ts';
 import { zstdDecompress } from '../../src/trace/zstd.ts';
+import { steelyard } from '../support/cli.ts';
 import { needsShared, sharedPath } from '../support/shared.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'steelyard-test-'));
@@ -109,4 +110,24 @@ test('records are found by what is in them', needsShared, () => {
   assert.ok(record.settings.includes('rt_runtime=-1'), 'the lab does not throttle real-time tasks');
   assert.ok(Object.keys(record.real).length > 50);
   assert.throws(() => findRecords(sharedPath('inputs')), /there is no record/);
+});
+
+test('the command compares records, and what is exact is equal', needsShared, () => {
+  const folders = ['smp4-nohzkick', 'smt8-unpin', 'smp4-pelt'].map((name) => sharedPath(`ground-truth/${name}`));
+  const { code, out, err } = steelyard(['fidelity', ...folders, '--json']);
+  assert.equal(code, 0, err);
+  const { records, totals, exact } = JSON.parse(out);
+  assert.deepEqual(
+    records.map(({ name }: { name: string }) => name),
+    ['smp4-nohzkick', 'smt8-unpin', 'smp4-pelt'],
+  );
+  assert.deepEqual(Object.keys(records[0].figures[0]), ['name', 'real', 'simulated', 'verdict']);
+  const all = totals.inside + totals.near + totals.off;
+  assert.equal(
+    all,
+    records.reduce((sum: number, { figures }: { figures: unknown[] }) => sum + figures.length, 0),
+  );
+  for (const { compared, equal } of Object.values<{ compared: number; equal: number }>(exact))
+    assert.equal(equal, compared);
+  assert.ok(exact.pelt_se.compared > 4000);
 });
