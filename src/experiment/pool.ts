@@ -29,7 +29,7 @@ export async function runJobs(jobs: readonly Job[], options: PoolOptions = {}): 
       simulated.reduce((a, b) => a + b, 0),
       done,
     );
-  const workers = Array.from({ length: threads }, () => new Worker(WORKER));
+  const workers = Array.from({ length: threads }, () => new Worker(WORKER, { execArgv: [] }));
 
   const serve = (worker: Worker): Promise<void> =>
     new Promise((resolve, reject) => {
