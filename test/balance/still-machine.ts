@@ -130,6 +130,12 @@ export class StillMachine {
     return this;
   }
 
+  /** The idle task is current. */
+  idles(cpu: number): this {
+    rq.curr[cpu] = cpu;
+    return this;
+  }
+
   task(name: string, { load, util, ranAgoNs = 10 * MS }: TaskFigures): this {
     const task = this.slot(name);
     if (load !== undefined) avg.loadAvg[AVG_SE + task] = load;
