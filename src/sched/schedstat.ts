@@ -4,18 +4,18 @@ import * as counters from './counters.ts';
 import { DOMAIN_COUNTERS } from './domain-state.ts';
 import { k } from './kernel.ts';
 
-/** A snapshot at this moment of the simulation, in the layout of version 15. */
+/** A snapshot at this moment of the simulation, in the layout of version 15. What the kernel counts in 32 bits wraps. */
 export function takeSchedstat(): Schedstat {
   const cpus: CpuStat[] = [];
   for (let cpu = 0; cpu < k.nrCpus; cpu++) {
     if (k.cpuActive[cpu] === 0) continue;
     cpus.push({
       cpu,
-      yldCount: counters.yld[cpu]!,
-      schedCount: counters.sched[cpu]!,
-      schedGoidle: counters.goidle[cpu]!,
-      ttwuCount: counters.ttwu[cpu]!,
-      ttwuLocal: counters.ttwuLocal[cpu]!,
+      yldCount: counters.yld[cpu]! >>> 0,
+      schedCount: counters.sched[cpu]! >>> 0,
+      schedGoidle: counters.goidle[cpu]! >>> 0,
+      ttwuCount: counters.ttwu[cpu]! >>> 0,
+      ttwuLocal: counters.ttwuLocal[cpu]! >>> 0,
       rqCpuTime: counters.rqCpuTime[cpu]!,
       runDelay: counters.runDelay[cpu]!,
       pcount: counters.pcount[cpu]!,
@@ -30,7 +30,7 @@ function domainsOf(cpu: number): DomainStat[] {
   const stats: DomainStat[] = [];
   for (let d = sd.lowest[cpu]!; d >= 0; d = sd.parent[d]!) {
     const domain = sd.tree.domains[d]!;
-    const numbers = sd.counters.subarray(d * DOMAIN_COUNTERS, (d + 1) * DOMAIN_COUNTERS);
+    const numbers = Uint32Array.from(sd.counters.subarray(d * DOMAIN_COUNTERS, (d + 1) * DOMAIN_COUNTERS));
     stats.push(domainStat(15, domain.name, domain.span, numbers));
   }
   return stats;
