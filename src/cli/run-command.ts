@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import { compare } from '../analysis/comparison.ts';
 import { openLabFolder } from '../experiment/lab-folder.ts';
 import { OutputFile } from '../experiment/output-file.ts';
-import { type RunResult, simulate } from '../experiment/simulate.ts';
+import { type RunResult, simulateInSteps } from '../experiment/simulate.ts';
 import { checkTraceName, openTraceFile } from '../experiment/trace-file.ts';
 import { comparisonTable } from '../report/comparison-table.ts';
 import { formatNumber, formatTime } from '../report/numbers.ts';
@@ -31,11 +31,11 @@ export function addRunCommand(program: Command): void {
     .action(run);
 }
 
-function run(path: string | undefined, flags: RunFlags): void {
+async function run(path: string | undefined, flags: RunFlags): Promise<void> {
   const { policy, ...rest } = flags;
   if (flags.trace !== undefined) checkTraceName(flags.trace);
   const experiment = loadExperiment(path, policy === undefined ? rest : { ...rest, policy: [policy] });
-  const result = perform(experiment, flags);
+  const result = await perform(experiment, flags);
   const comparison = compare(result.policy, [{ policy: result.policy, runs: [result.figures] }]);
   if (flags.json === true) return printJson(comparisonJson(comparison));
   process.stdout.write(comparisonTable(comparison, { color: wantsColor(process.stdout), all: flags.all === true }));
@@ -48,14 +48,14 @@ function run(path: string | undefined, flags: RunFlags): void {
     if (file !== undefined) process.stderr.write(`wrote ${file}\n`);
 }
 
-function perform(experiment: Experiment, flags: RunFlags): RunResult {
+async function perform(experiment: Experiment, flags: RunFlags): Promise<RunResult> {
   const { machine, workload, policies, seed, durationNs, warmupNs } = experiment;
   const trace = flags.trace === undefined ? null : openTraceFile(flags.trace);
   const record = flags.record === undefined ? null : openLabFolder(flags.record, machine, experiment.name);
   const schedstat = flags.schedstat === undefined ? null : new OutputFile(flags.schedstat);
   const sinks = [trace?.sink, record?.sink].filter((sink) => sink !== undefined);
   const progress = startProgress(durationNs ?? Number.NaN);
-  const result = simulate(
+  const steps = simulateInSteps(
     { machine, workload, policy: policies[0]!, seed, durationNs, warmupNs },
     {
       ...(sinks.length === 0 ? {} : { sink: tee(...sinks) }),
@@ -64,12 +64,27 @@ function perform(experiment: Experiment, flags: RunFlags): RunResult {
       schedstat: schedstat !== null || record !== null,
     },
   );
+  const result = await finish(steps);
   progress.stop();
   schedstat?.write(new TextEncoder().encode(formatSchedstat(result.schedstat!)));
   schedstat?.commit();
   trace?.file.commit();
   record?.commit(result.schedstat!);
   return result;
+}
+
+/** How long signals may have to wait, ms. */
+const PAUSE_MS = 50;
+
+/** Takes all steps, and lets signals through now and then. */
+async function finish(steps: Generator<void, RunResult>): Promise<RunResult> {
+  for (let paused = performance.now(); ; ) {
+    const { done, value } = steps.next();
+    if (done === true) return value;
+    if (performance.now() - paused < PAUSE_MS) continue;
+    await new Promise((resolve) => setImmediate(resolve));
+    paused = performance.now();
+  }
 }
 
 function endText(result: RunResult): string {

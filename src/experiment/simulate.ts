@@ -50,11 +50,20 @@ export interface RunResult {
   readonly schedstat: Schedstat | null;
 }
 
-/** Simulated time between two calls of `onProgress`, ns; runs of the largest machines take a second of it in a minute. */
-const PROGRESS_STEP_NS = 5_000_000;
+/** Simulated time between two steps, ns; the largest machines take a minute for a second of it. */
+const STEP_NS = 5_000_000;
 
 /** Simulates. Throws `UserError` for a workload that does not fit the machine, or gets stuck. */
 export function simulate(plan: RunPlan, options: RunOptions = {}): RunResult {
+  const steps = simulateInSteps(plan, options);
+  for (;;) {
+    const { done, value } = steps.next();
+    if (done === true) return value;
+  }
+}
+
+/** The same in steps of simulated time, for those who have other things to do in between. */
+export function* simulateInSteps(plan: RunPlan, options: RunOptions = {}): Generator<void, RunResult> {
   const { machine, workload } = plan;
   const policy = withFeatures(plan.policy, workload.features);
   const record = options.sink === undefined ? RECORDINGS.figures : (options.record ?? RECORDINGS.full);
@@ -71,9 +80,10 @@ export function simulate(plan: RunPlan, options: RunOptions = {}): RunResult {
     durationNs: plan.durationNs ?? workload.workload.durationNs,
     checkInvariants: options.checkInvariants ?? false,
   });
-  const { onProgress } = options;
-  if (onProgress === undefined) simulation.run();
-  else for (let until = 0; !simulation.run(until); until += PROGRESS_STEP_NS) onProgress(simulation.now);
+  for (let until = 0; !simulation.run(until); until += STEP_NS) {
+    options.onProgress?.(simulation.now);
+    yield;
+  }
   simulation.failOnDeadlock();
   return {
     policy: plan.policy.name,
