@@ -48,11 +48,11 @@ export function fidelityMarkdown(report: FidelityReport): string {
 export function fidelityHtml(report: FidelityReport): string {
   const totals = fidelityTotals(report.records);
   const row = (values: readonly string[], tag = 'td') =>
-    `<tr>${values.map((v) => `<${tag}>${escape(v)}</${tag}>`).join('')}</tr>`;
+    `<tr>${values.map((v) => `<${tag}>${escapeHtml(v)}</${tag}>`).join('')}</tr>`;
   const head = row(['figure', 'kernel', 'min..max', 'simulated', 'min..max', 'verdict'], 'th');
   const sections = report.records.map(
     ({ name, figures, totals: t }) =>
-      `<h2>${escape(name)}</h2><p>${summary(t)}</p><table>${head}${figures
+      `<h2>${escapeHtml(name)}</h2><p>${summary(t)}</p><table>${head}${figures
         .map((figure) => `<tr class="${figure.verdict}">${row(cells(figure)).slice('<tr>'.length)}`)
         .join('')}</table>`,
   );
@@ -62,7 +62,7 @@ export function fidelityHtml(report: FidelityReport): string {
   return `<!doctype html><html lang="en"><meta charset="utf-8"><title>Steelyard: distance to a real kernel</title>
 <style>body{font:14px sans-serif;margin:2em}table{border-collapse:collapse}td,th{padding:2px 10px;text-align:left;border-bottom:1px solid #ddd}
 .off td:last-child{color:#b00}.near td:last-child{color:#960}.inside td:last-child{color:#060}</style>
-<h1>Distance to a real kernel</h1><p>${escape(report.policy)}: ${summary(totals)}. ${escape(RULE)}</p>
+<h1>Distance to a real kernel</h1><p>${escapeHtml(report.policy)}: ${summary(totals)}. ${escapeHtml(RULE)}</p>
 <h2>Exact comparisons</h2><table>${row(['kind', 'compared', 'equal', 'the trace does not tell'], 'th')}${exact.join('')}</table>
 ${sections.join('\n')}</html>
 `;
@@ -85,6 +85,6 @@ function summary(totals: Totals): string {
   return `${totals.inside} figures inside, ${totals.near} near, ${totals.off} off: ${share(totals)} inside or near`;
 }
 
-function escape(text: string): string {
+function escapeHtml(text: string): string {
   return text.replace(/&/g, '&amp;').replace(/</g, '&lt;').replace(/>/g, '&gt;');
 }
