@@ -105,6 +105,11 @@ export function getInterval(sd: number, busy: boolean): number {
   return Math.min(Math.max(interval, 1), k.maxLoadBalanceInterval);
 }
 
+/** Has the time come for the domain's next pass? @spec 06 §2.3 */
+export function balanceDue(sd: number, busy: boolean): boolean {
+  return k.jiffies >= k.sd.lastBalance[sd]! + getInterval(sd, busy);
+}
+
 /** Capacity noticeably below what the CPU could do. @spec 06 §5.1 */
 export function capacityReduced(cpu: number, sd: number): boolean {
   return rq.cpuCapacity[cpu]! * k.sd.imbalancePct[sd]! < rq.cpuCapacityOrig[cpu]! * 100;

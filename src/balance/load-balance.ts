@@ -20,9 +20,7 @@ import { attachTask, attachTasks, canMigrateTask, detachTask, detachTasks } from
 import { asymPrefer, capacityReduced, Idle, type LbEnv, LbFlag, Migrate, NR_MIGRATE_BREAK } from './env.ts';
 import { findBusiestGroup, findBusiestQueue } from './find-busiest.ts';
 import type { DomainStats } from './group-stats.ts';
-
-/** While every task of a source is pinned the interval may grow up to this, ms. */
-const MAX_PINNED_INTERVAL = 512;
+import { passAllPinned, passBalanced, passFailed, passMoved, passOnePinned, passSoonAgain } from './pass-ending.ts';
 
 export class LoadBalancer {
   readonly env: LbEnv;
@@ -119,10 +117,13 @@ export class LoadBalancer {
     let started = false;
     if (moved === 0) {
       this.#count(Lb.FAILED);
-      if (env.idle !== Idle.NEWLY_IDLE) sd.nrBalanceFailed[domain]! += 1;
+      passFailed(domain, env.idle);
       if (this.#needActiveBalance()) {
         const src = env.srcCpu;
-        if (!allowed(rq.curr[src]!, thisCpu)) return this.#onePinned();
+        if (!allowed(rq.curr[src]!, thisCpu)) {
+          passOnePinned(domain, env.idle, env.flags);
+          return 0;
+        }
         env.flags &= ~LbFlag.ALL_PINNED;
         if (rq.activeBalance[src] === 0) {
           rq.activeBalance[src] = 1;
@@ -132,9 +133,9 @@ export class LoadBalancer {
         }
       }
     } else {
-      sd.nrBalanceFailed[domain] = 0;
+      passMoved(domain);
     }
-    if (!started || this.#needActiveBalance()) sd.balanceInterval[domain] = sd.minInterval[domain]!;
+    if (!started || this.#needActiveBalance()) passSoonAgain(domain);
     return moved;
   }
 
@@ -227,27 +228,15 @@ export class LoadBalancer {
 
   #balanced(): number {
     const { env } = this;
-    const { sd } = k;
-    const parent = sd.parent[env.sd]!;
-    if (parent >= 0 && (env.flags & LbFlag.ALL_PINNED) === 0) {
-      const sgc = sd.groupSgc[sd.localGroup(parent)]!;
-      if (sd.sgcImbalance[sgc] !== 0) sd.sgcImbalance[sgc] = 0;
-    }
-    return this.#allPinned();
+    this.#count(Lb.BALANCED);
+    passBalanced(env.sd, env.idle, env.flags);
+    return 0;
   }
 
   #allPinned(): number {
-    this.#count(Lb.BALANCED);
-    k.sd.nrBalanceFailed[this.env.sd] = 0;
-    return this.#onePinned();
-  }
-
-  #onePinned(): number {
     const { env } = this;
-    const { balanceInterval, maxInterval } = k.sd;
-    if (env.idle === Idle.NEWLY_IDLE) return 0;
-    const pinned = (env.flags & LbFlag.ALL_PINNED) !== 0 && balanceInterval[env.sd]! < MAX_PINNED_INTERVAL;
-    if (pinned || balanceInterval[env.sd]! < maxInterval[env.sd]!) balanceInterval[env.sd]! *= 2;
+    this.#count(Lb.BALANCED);
+    passAllPinned(env.sd, env.idle, env.flags);
     return 0;
   }
 

@@ -11,7 +11,7 @@ import { record } from '../sched/record.ts';
 import * as rq from '../sched/rq.ts';
 import { charge, owes } from '../sched/signals.ts';
 import { Ev } from '../trace/events.ts';
-import { getInterval, Idle } from './env.ts';
+import { balanceDue, getInterval, Idle } from './env.ts';
 import type { LoadBalancer } from './load-balance.ts';
 import { decayCheck } from './newidle-cost.ts';
 
@@ -88,13 +88,12 @@ export class Rebalance {
       this.#domain[cpu] = this.#needDecay[cpu] !== 0 ? sd.parent[domain]! : -1;
       return false;
     }
-    const interval = getInterval(domain, this.#busy(cpu));
     if ((sd.flags[domain]! & SD.SERIALIZE) !== 0) {
       if (k.balancingLock >= 0) return this.#skip(cpu, domain);
       k.balancingLock = cpu;
       this.#locked[cpu] = 1;
     }
-    if (k.jiffies < sd.lastBalance[domain]! + interval) {
+    if (!balanceDue(domain, this.#busy(cpu))) {
       this.#unlock(cpu);
       return this.#skip(cpu, domain);
     }
