@@ -56,6 +56,7 @@ export interface MachineParts {
   readonly priority?: ReadonlyMap<number, number>;
   readonly perfDomains?: readonly PerfDomain[];
   readonly hybrid?: boolean;
+  readonly nodeReclaimDistance?: number;
 }
 
 /** Sets that each of their CPUs names for itself: what is said first of a CPU counts. */
@@ -123,6 +124,7 @@ export function assembleMachine(parts: MachineParts): Topology {
     caches: [...parts.caches].sort((a, b) => a.level - b.level || (a.cpus[0] ?? 0) - (b.cpus[0] ?? 0)),
     perfDomains: parts.perfDomains ?? [],
     hybrid: parts.hybrid ?? false,
+    ...(parts.nodeReclaimDistance === undefined ? {} : { nodeReclaimDistance: parts.nodeReclaimDistance }),
   });
 }
 

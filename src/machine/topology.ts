@@ -9,6 +9,8 @@
  */
 import { UserError } from '../base/errors.ts';
 
+const NODE_RECLAIM_DISTANCE = 30;
+
 /** The most CPUs we take; the kernel's own limit on amd64 is 8192. */
 export const MAX_CPUS = 8192;
 
@@ -66,6 +68,8 @@ export interface Topology {
   readonly perfDomains: readonly PerfDomain[];
   /** x86 hybrid (P and E cores): the kernel then builds no cluster level. @spec 04 §1 */
   readonly hybrid: boolean;
+  /** Nodes further apart than this are not balanced over at exec, fork and wakeup: 30, on AMD EPYC 32. @spec 04 §1 */
+  readonly nodeReclaimDistance: number;
 }
 
 /** What a builder of topologies has to know of each CPU; everything else has a default. */
@@ -93,6 +97,7 @@ export interface MachineDescription {
   readonly caches?: readonly Cache[];
   readonly perfDomains?: readonly PerfDomain[];
   readonly hybrid?: boolean;
+  readonly nodeReclaimDistance?: number;
 }
 
 /** Builds and checks a topology. Throws `UserError` (code `machine`) for one that no kernel could boot on. */
@@ -135,6 +140,7 @@ export function buildTopology(description: MachineDescription): Topology {
     caches: description.caches ?? [],
     perfDomains: description.perfDomains ?? [],
     hybrid: description.hybrid ?? false,
+    nodeReclaimDistance: description.nodeReclaimDistance ?? NODE_RECLAIM_DISTANCE,
   };
   checkTopology(topology);
   return topology;

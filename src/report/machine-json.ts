@@ -22,6 +22,7 @@ export interface MachineJson {
   /** CPUs the domains are built over: online and not isolated. */
   readonly map: string;
   readonly hybrid: boolean;
+  readonly nodeReclaimDistance: number;
   readonly smt_present: boolean;
   readonly asym_cpucapacity: boolean;
   readonly max_cpu_capacity: number;
@@ -133,6 +134,7 @@ export function machineJson(t: Topology, tree: DomainTree, options: { readonly r
     online: formatCpuList(cpus.filter((cpu) => t.online[cpu] !== 0)),
     map: formatCpuList(maskCpus(tree.map)),
     hybrid: t.hybrid,
+    nodeReclaimDistance: t.nodeReclaimDistance,
     smt_present: tree.smtPresent,
     asym_cpucapacity: tree.asymCpucapacity,
     max_cpu_capacity: tree.maxCpuCapacity,

@@ -42,7 +42,7 @@ export function buildDomains(t: Topology, options: BuildOptions = {}): DomainTre
   const levels = topologyLevels(t, { dropNuma: options.dropNuma ?? false });
   const table = buildChains(t, map, levels, spans, {
     relaxDomainLevel: options.relaxDomainLevel ?? -1,
-    nodeReclaimDistance: options.nodeReclaimDistance ?? 30,
+    nodeReclaimDistance: options.nodeReclaimDistance ?? t.nodeReclaimDistance,
   });
   buildGroups(table, t.nrCpus, spans, { groupsFromCpu0: options.groupsFromCpu0 ?? false });
   initCapacities(table, t);

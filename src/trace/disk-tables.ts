@@ -53,6 +53,7 @@ export function headToJson(head: { tables: TraceTables; kinds: readonly DiskKind
         states: states.map(({ frequencyKhz, power }) => ({ frequencyKhz, power })),
       })),
       hybrid: topology.hybrid,
+      nodeReclaimDistance: topology.nodeReclaimDistance,
     },
     ...(initialCurrent === undefined ? {} : { initialCurrent }),
     kinds: head.kinds,
@@ -142,6 +143,8 @@ function machine(json: Record<string, unknown>): Topology {
       return { cpus: numbers(cpus), states: powers };
     }),
     hybrid: boolean(json['hybrid']),
+    // Files written before there was such a thing have it not.
+    ...('nodeReclaimDistance' in json ? { nodeReclaimDistance: number(json['nodeReclaimDistance']) } : {}),
   });
 }
 
