@@ -54,17 +54,20 @@ async function fidelity(folders: readonly string[], flags: FidelityFlags): Promi
   progress.stop();
   let taken = 0;
   const compared = records.map((record, i) => recordFidelity(record, results.slice(taken, (taken += jobs[i]!.length))));
-  const exact = await compareExactly(records);
-  const report = { policy: flags.policy, records: compared, exact };
+  const { exact, decisions } = await compareExactly(records);
+  const report = { policy: flags.policy, records: compared, exact, decisions };
   if (flags.html !== undefined) writeWholeFile(flags.html, fidelityHtml(report));
   if (flags.markdown !== undefined) writeBetweenMarkers(flags.markdown, fidelityMarkdown(report));
   const totals = fidelityTotals(compared);
   if (flags.json === true) {
-    return printJson({ records: compared.map(({ name, figures }) => ({ name, figures })), totals, exact });
+    return printJson({ records: compared.map(({ name, figures }) => ({ name, figures })), totals, exact, decisions });
   }
   process.stdout.write(fidelityText(compared, { all: flags.all === true, color: wantsColor(process.stdout) }));
   for (const [kind, { compared: n, equal, notComparable }] of Object.entries(exact)) {
     process.stdout.write(`exact ${kind}: ${equal} of ${n} equal, ${notComparable} not comparable\n`);
+  }
+  for (const [kind, { seen, decidable, agree }] of Object.entries(decisions)) {
+    process.stdout.write(`decisions ${kind}: ${seen} seen, ${agree} of ${decidable} decidable agree\n`);
   }
 }
 

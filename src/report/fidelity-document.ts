@@ -1,5 +1,5 @@
 /** The distance to a real kernel as a document: Markdown for the repository, HTML for a browser. */
-import type { ExactTotal } from '../experiment/fidelity/exact-records.ts';
+import type { DecisionTotal, ExactTotal } from '../experiment/fidelity/exact-records.ts';
 import type { RecordFidelity } from '../experiment/fidelity/run-record.ts';
 import type { FidelityFigure, Range } from '../experiment/fidelity/verdict.ts';
 import { fidelityTotals, RULE, type Totals } from './fidelity-text.ts';
@@ -9,6 +9,7 @@ export interface FidelityReport {
   readonly policy: string;
   readonly records: readonly RecordFidelity[];
   readonly exact: Readonly<Record<string, ExactTotal>>;
+  readonly decisions: Readonly<Record<string, DecisionTotal>>;
 }
 
 /** The lab's figures that say most; the others are in the JSON. */
@@ -31,6 +32,12 @@ export function fidelityMarkdown(report: FidelityReport): string {
     '|---|---|---|---|',
     ...Object.entries(report.exact).map(
       ([kind, { compared, equal, notComparable }]) => `| ${kind} | ${compared} | ${equal} | ${notComparable} |`,
+    ),
+    '',
+    '| decisions | seen | decidable from the trace | agree |',
+    '|---|---|---|---|',
+    ...Object.entries(report.decisions).map(
+      ([kind, { seen, decidable, agree }]) => `| ${kind} | ${seen} | ${decidable} | ${agree} |`,
     ),
     '',
     '| record | primary figure | kernel | min..max | simulated | min..max | verdict |',

@@ -116,7 +116,7 @@ test('the command compares records, and what is exact is equal', needsShared, ()
   const folders = ['smp4-nohzkick', 'smt8-unpin', 'smp4-pelt'].map((name) => sharedPath(`ground-truth/${name}`));
   const { code, out, err } = steelyard(['fidelity', ...folders, '--json']);
   assert.equal(code, 0, err);
-  const { records, totals, exact } = JSON.parse(out);
+  const { records, totals, exact, decisions } = JSON.parse(out);
   assert.deepEqual(
     records.map(({ name }: { name: string }) => name),
     ['smp4-nohzkick', 'smt8-unpin', 'smp4-pelt'],
@@ -130,4 +130,8 @@ test('the command compares records, and what is exact is equal', needsShared, ()
   for (const { compared, equal } of Object.values<{ compared: number; equal: number }>(exact))
     assert.equal(equal, compared);
   assert.ok(exact.pelt_se.compared > 4000);
+  for (const kind of ['lb_enter', 'lb_leave']) {
+    assert.ok(decisions[kind].decidable > 500, kind);
+    assert.equal(decisions[kind].agree, decisions[kind].decidable, kind);
+  }
 });

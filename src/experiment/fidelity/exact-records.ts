@@ -1,8 +1,9 @@
-/** The exact comparisons over records, kind by kind. */
+/** The exact comparisons and the decisions of records, kind by kind. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { labRepetitions } from '../../trace/lab-text-reader.ts';
 import { zstdDecompress } from '../../trace/zstd.ts';
+import { DecisionComparison } from './decisions.ts';
 import { ExactComparison } from './exact.ts';
 import type { LabRecord } from './record.ts';
 
@@ -13,19 +14,41 @@ export interface ExactTotal {
   notComparable: number;
 }
 
+export interface DecisionTotal {
+  seen: number;
+  /** Of which the trace tells what they saw. */
+  decidable: number;
+  agree: number;
+}
+
+export interface RecordTotals {
+  readonly exact: Record<string, ExactTotal>;
+  readonly decisions: Record<string, DecisionTotal>;
+}
+
 /** Plays the records' traces; `onRecord` is called before each. Records of another kernel than `release` are left out. */
 export async function compareExactly(
   records: readonly LabRecord[],
   onRecord: (name: string) => void = () => {},
-): Promise<Record<string, ExactTotal>> {
+): Promise<RecordTotals> {
   const totals: Record<string, ExactTotal> = {};
+  const decisions: Record<string, DecisionTotal> = {};
   for (const record of records) {
     if (!/Linux version 6\.1\./.test(record.kernel)) continue;
     onRecord(record.name);
     const exact = new ExactComparison({ groups: record.workload.workload.groups.length > 0 });
     const text = await zstdDecompress(readFileSync(traceFile(record)));
+    const decided = new DecisionComparison();
+    // Both use the simulator's tables, so one after the other.
     for (const repetition of labRepetitions(text, { topology: record.machine, source: record.kernel })) {
       repetition.play(exact);
+      repetition.play(decided);
+    }
+    for (const [kind, { seen, decidable, agree }] of Object.entries(decided.result)) {
+      const total = (decisions[kind] ??= { seen: 0, decidable: 0, agree: 0 });
+      total.seen += seen;
+      total.decidable += decidable;
+      total.agree += agree;
     }
     for (const [kind, { compared, equal, notComparable }] of Object.entries(exact.result)) {
       const total = (totals[kind] ??= { compared: 0, equal: 0, notComparable: 0 });
@@ -34,7 +57,7 @@ export async function compareExactly(
       total.notComparable += Object.values(notComparable).reduce((sum, n) => sum + n, 0);
     }
   }
-  return totals;
+  return { exact: totals, decisions };
 }
 
 function traceFile(record: LabRecord): string {
