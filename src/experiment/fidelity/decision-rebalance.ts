@@ -136,7 +136,8 @@ export class RebalanceDecisions {
     if (domain < 0) return;
     const interval = args[4]!;
     const last = args[5]!;
-    if (this.#lastEndNs[domain]! >= 0) this.#jiffies.saw(this.#lastEndNs[domain]!, last);
+    const lastEndNs = this.#lastEndNs[domain]!;
+    if (lastEndNs >= 0 && timeNs - lastEndNs > RACE_NS) this.#jiffies.saw(lastEndNs, last);
     for (const visit of this.#pending[domain]!) {
       visit.last = last;
       if (visit.interval === UNKNOWN) visit.interval = interval;

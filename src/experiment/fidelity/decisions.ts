@@ -19,7 +19,7 @@ import { RebalanceDecisions } from './decision-rebalance.ts';
 import { type DecisionResult, DecisionTally } from './decision-tally.ts';
 import { resetKernel } from './exact-state.ts';
 
-export type { DecisionCount, DecisionResult, Disagreement } from './decision-tally.ts';
+export type { DecisionResult } from './decision-tally.ts';
 
 export class DecisionComparison implements TraceSink {
   readonly #tally = new DecisionTally();
