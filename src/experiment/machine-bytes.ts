@@ -4,7 +4,7 @@
  * dropped at the limit.
  */
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
-import { Gunzip } from 'fflate';
+import { constants, gunzipSync } from 'node:zlib';
 import Bunzip from 'seek-bzip';
 import { UserError } from '../base/errors.ts';
 import { isTarHeader } from './machine-tar.ts';
@@ -13,6 +13,9 @@ import { isTarHeader } from './machine-tar.ts';
 export const MAX_BYTES = 128 * 2 ** 20;
 
 const CHUNK = 1 << 16;
+
+/** What it takes to know a tar. */
+const TAR_BLOCK = 512;
 
 export type Content = 'xml' | 'json' | 'tar';
 
@@ -51,16 +54,25 @@ function unpack(source: Source): Unpacked {
   return sink.end();
 }
 
+/**
+ * Node's own: it checks lengths and sums, where streaming ones in JavaScript take a file cut short for a whole one. It
+ * wants all bytes at once, so what begins like no machine is refused after the first piece.
+ */
 function gunzip(head: Uint8Array, source: Source, sink: Sink): void {
-  const decoder = new Gunzip((bytes) => sink.push(bytes));
+  if (source.length > MAX_BYTES) throw tooLong('this is');
+  const pieces: Uint8Array[] = [];
+  let length = 0;
   try {
-    let chunk = head;
-    while (chunk.length > 0) {
-      const next = source.next();
-      decoder.push(chunk, next.length === 0);
-      chunk = next;
+    const first = gunzipSync(head, { finishFlush: constants.Z_SYNC_FLUSH });
+    if (first.length >= TAR_BLOCK) contentOf(first);
+    for (let chunk = head; chunk.length > 0; chunk = source.next()) {
+      pieces.push(chunk);
+      length += chunk.length;
+      if (length > MAX_BYTES) throw tooLong('this is');
     }
+    sink.push(gunzipSync(Buffer.concat(pieces), { maxOutputLength: MAX_BYTES }));
   } catch (e) {
+    if ((e as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE') throw tooLong('there are');
     throw packedError('gzip', e, source);
   }
 }
@@ -149,7 +161,7 @@ class Sink {
     }
     this.#bytes.set(chunk, this.#length);
     this.#length = length;
-    if (length >= 512) this.#content ??= contentOf(this.#bytes.subarray(0, length));
+    if (length >= TAR_BLOCK) this.#content ??= contentOf(this.#bytes.subarray(0, length));
   }
 
   end(): Unpacked {

@@ -107,11 +107,9 @@ test('errors name the file and the place in it', () => {
   refused(file('a.xz', '\xfd7zXZ'), /no machine/, 'format');
   refused(file('b.xz', Uint8Array.of(0xfd, 0x37, 0x7a, 0x58, 0x5a, 0)), /packed with xz \(unpack it first/, 'format');
   refused(file('empty.bz2', BZIP2_OF_EMPTY), /no machine/, 'format');
-  refused(
-    file('half.gz', gzipSync(tarOf('m/')).subarray(0, 100)),
-    /half\.gz at byte \d+: this is no good gzip/,
-    'format',
-  );
+  const whole = gzipSync(tarOf('m/'), { mtime: 0 });
+  for (let length = 2; length < whole.length; length++)
+    refused(file('half.gz', whole.subarray(0, length)), /half\.gz at byte \d+: this is no good gzip/, 'format');
   refused(file('other.tar', createTar([{ name: 'a/b', data: 'x' }])), /other\.tar: no machine in this tar/, 'format');
   const files = ['present', 'online'].map((name) => ({
     name: `m/sys/devices/system/cpu/${name}`,
