@@ -63,7 +63,7 @@ function mayMigrate(env: LbEnv, task: number): boolean {
 }
 
 /** The task's group is throttled on either CPU. */
-function throttledPair(task: number, src: number, dst: number): boolean {
+export function throttledPair(task: number, src: number, dst: number): boolean {
   const group = tasks.group[task]!;
   if (group === 0) return false;
   const { throttleCount } = cfs;

@@ -2,7 +2,7 @@
  * The balancing of mainline Linux, as a composition of parts: each decision of the scheduler is made by the mechanism that
  * the policy names for it. @spec 05-07
  */
-import { type BalanceHooks, UNFINISHED, Wake } from '../sched/hooks.ts';
+import { type BalanceHooks, type Counter, UNFINISHED, Wake, Watch } from '../sched/hooks.ts';
 import { k } from '../sched/kernel.ts';
 import { updateBlockedAverages } from '../sched/load-avg.ts';
 import * as rq from '../sched/rq.ts';
@@ -23,14 +23,20 @@ import {
   STATS_KICK,
 } from './nohz.ts';
 import type { Parts } from './parts.ts';
+import type { Policy } from './policy.ts';
 import { Rebalance } from './rebalance.ts';
 import { IdleSearch, updateIdleCore } from './select-idle-sibling.ts';
 import { selectTaskRqFair } from './select-task-rq.ts';
+import { TaskStealing } from './steal.ts';
 
 /** What the SCHED softirq of a CPU is doing. */
 const Mode = { NONE: 0, OWN: 1, NOHZ: 2 } as const;
 
+/** What a CPU that runs out of work is doing. */
+const Search = { NEWIDLE: 0, STEAL: 1 } as const;
+
 export class MainlineBalance implements BalanceHooks {
+  readonly watches: number;
   readonly #parts: Parts;
   readonly #idleSearch: IdleSearch;
   readonly #idlestSearch: IdlestSearch;
@@ -38,17 +44,31 @@ export class MainlineBalance implements BalanceHooks {
   readonly #newidle: Newidle;
   readonly #rebalance: Rebalance;
   readonly #nohz: NohzBalancer;
+  readonly #steal: TaskStealing | null;
   readonly #mode: Uint8Array;
+  readonly #search: Uint8Array;
 
-  constructor(parts: Parts, nrCpus: number) {
+  constructor(policy: Pick<Policy, 'parts' | 'mechanisms'>, nrCpus: number) {
+    const { parts, mechanisms } = policy;
     this.#parts = parts;
+    this.#steal = parts.steal === 'on' ? new TaskStealing(nrCpus, mechanisms.steal) : null;
+    this.watches = this.#steal === null ? 0 : Watch.FAIR_COUNT;
     this.#idleSearch = new IdleSearch(nrCpus);
     this.#idlestSearch = new IdlestSearch();
     this.#lb = new LoadBalancer(new LbEnv(nrCpus), new DomainStats(), parts.active === 'stopper');
-    this.#newidle = new Newidle(nrCpus, this.#lb);
+    this.#newidle = new Newidle(nrCpus, this.#lb, mechanisms.newidle.gate);
     this.#rebalance = new Rebalance(nrCpus, this.#lb);
     this.#nohz = new NohzBalancer(nrCpus, this.#rebalance);
     this.#mode = new Uint8Array(nrCpus);
+    this.#search = new Uint8Array(nrCpus);
+  }
+
+  started(): void {
+    this.#steal?.started();
+  }
+
+  counters(): readonly Counter[] {
+    return this.#steal?.counters() ?? [];
   }
 
   selectTaskRqFair(task: number, prev: number, flags: number, cpu: number): number {
@@ -59,16 +79,29 @@ export class MainlineBalance implements BalanceHooks {
   }
 
   newidleBegin(cpu: number): boolean {
+    this.#search[cpu] = Search.NEWIDLE;
     if (this.#parts.newidle === 'off') {
       // The idle spell is timed all the same: avg_idle is not newidle's alone.
       rq.idleStamp[cpu] = rq.clock[cpu]!;
-      return false;
+    } else if (this.#newidle.begin(cpu)) {
+      return true;
     }
-    return this.#newidle.begin(cpu);
+    return this.#stealBegin(cpu);
   }
 
   newidleStep(cpu: number): number {
-    return this.#newidle.step(cpu);
+    if (this.#search[cpu] === Search.NEWIDLE) {
+      const result = this.#newidle.step(cpu);
+      if (result !== 0 || !this.#stealBegin(cpu)) return result;
+    }
+    return this.#steal!.step(cpu);
+  }
+
+  /** Newidle balance has found nothing. @spec 20 §5 */
+  #stealBegin(cpu: number): boolean {
+    if (this.#steal === null || !this.#steal.begin(cpu)) return false;
+    this.#search[cpu] = Search.STEAL;
+    return true;
   }
 
   triggerLoadBalance(cpu: number): void {
@@ -127,4 +160,16 @@ export class MainlineBalance implements BalanceHooks {
   updateMisfitStatus(task: number, cpu: number): void {
     updateMisfitStatus(task, cpu);
   }
+
+  fairCountChanged(cpu: number, before: number, after: number): void {
+    this.#steal?.fairCountChanged(cpu, before, after);
+  }
+
+  taskQueued(_cpu: number, _task: number): void {}
+  taskDequeued(_cpu: number, _task: number): void {}
+  taskPut(_cpu: number, _task: number): void {}
+  taskSet(_cpu: number, _task: number): void {}
+  idleEntered(_cpu: number): void {}
+  idleLeft(_cpu: number): void {}
+  balanceCallback(_cpu: number): void {}
 }

@@ -15,6 +15,7 @@ import { charge, owes } from '../sched/signals.ts';
 import { Ev } from '../trace/events.ts';
 import { getInterval, Idle } from './env.ts';
 import type { LoadBalancer } from './load-balance.ts';
+import type { NewidleTunables } from './mechanisms.ts';
 import { updateMisfitStatus } from './misfit.ts';
 import { newidleCost, newidleStats } from './newidle-cost.ts';
 
@@ -23,6 +24,7 @@ const Step = { DOMAIN: 0, DECIDE: 1, ACCOUNT: 2 } as const;
 
 export class Newidle {
   readonly #lb: LoadBalancer;
+  readonly #gate: NewidleTunables['gate'];
   readonly #step: Uint8Array;
   readonly #domain: Int32Array;
   readonly #since: Float64Array;
@@ -32,8 +34,9 @@ export class Newidle {
   readonly #weight: Int32Array;
   readonly #next: Float64Array;
 
-  constructor(nrCpus: number, lb: LoadBalancer) {
+  constructor(nrCpus: number, lb: LoadBalancer, gate: NewidleTunables['gate']) {
     this.#lb = lb;
+    this.#gate = gate;
     this.#step = new Uint8Array(nrCpus);
     this.#domain = new Int32Array(nrCpus);
     this.#since = new Float64Array(nrCpus);
@@ -62,7 +65,7 @@ export class Newidle {
     this.#pulled[cpu] = 0;
     this.#cost[cpu] = 0;
     const lowest = sd.lowest[cpu]!;
-    if (lowest < 0 || !k.overload || rq.avgIdle[cpu]! < sd.maxNewidleLbCost[lowest]!) {
+    if (lowest < 0 || !k.overload || rq.avgIdle[cpu]! < this.#leastIdleNs(lowest)) {
       if (lowest >= 0) this.#bumpNext(cpu, lowest);
       this.#out(cpu);
       return false;
@@ -73,6 +76,12 @@ export class Newidle {
     this.#domain[cpu] = lowest;
     this.#step[cpu] = Step.DOMAIN;
     return true;
+  }
+
+  /** avg_idle below this is too short for any search. @spec 20 §7.6, 22 §4 */
+  #leastIdleNs(lowest: number): number {
+    if (this.#gate === 'domain_cost') return k.sd.maxNewidleLbCost[lowest]!;
+    return this.#gate === 'migration_cost' ? k.tunables.migrationCostNs : 0;
   }
 
   /** Goes on with the search. Its result as hooks.ts has it. */

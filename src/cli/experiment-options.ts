@@ -1,6 +1,7 @@
 /** What `run` and `compare` have in common: which machine, which load, how long, which seed. */
 import { type Command, InvalidArgumentError } from 'commander';
-import { type Policy, parsePolicy, parseTime } from '../balance/policy.ts';
+import { type Policy, parsePolicy } from '../balance/policy.ts';
+import { parseTime } from '../balance/settings.ts';
 import { UserError } from '../base/errors.ts';
 import { loadMachine } from '../experiment/machine-file.ts';
 import { loadScenario, MAX_RUNS, MAX_SEED, type Scenario } from '../experiment/scenario.ts';

@@ -16,7 +16,7 @@ import { existsSync, readFileSync, statSync } from 'node:fs';
 import { basename, dirname, resolve } from 'node:path';
 import { isMap, isScalar, LineCounter, parseDocument } from 'yaml';
 import { z } from 'zod';
-import { parseTime } from '../balance/policy.ts';
+import { parseTime } from '../balance/settings.ts';
 import { didYouMean, type Place, UserError } from '../base/errors.ts';
 
 export interface Scenario {

@@ -1,11 +1,12 @@
 /**
  * One run: a machine, a workload and a policy in, figures out. What a worker thread does, and the library's `simulate`.
  */
-import type { Figure } from '../analysis/figure-catalogue.ts';
+import { type Figure, FigureList } from '../analysis/figure-catalogue.ts';
 import { FiguresSink } from '../analysis/figures.ts';
 import { kernelConfig, type Policy, policyHooks, withFeatures } from '../balance/policy.ts';
 import type { Topology } from '../machine/topology.ts';
 import { buildDomains } from '../sched/build-domains.ts';
+import type { Counter } from '../sched/hooks.ts';
 import { takeSchedstat } from '../sched/schedstat.ts';
 import { type EndReason, Simulation } from '../sched/simulation.ts';
 import type { EventKind } from '../trace/events.ts';
@@ -68,18 +69,21 @@ export function* simulateInSteps(plan: RunPlan, options: RunOptions = {}): Gener
   const policy = withFeatures(plan.policy, workload.features);
   const record = options.sink === undefined ? RECORDINGS.figures : (options.record ?? RECORDINGS.full);
   const figures = new FiguresSink({ fromNs: plan.warmupNs, observed: RECORDINGS.figures });
+  const hooks = policyHooks(policy, machine.nrCpus);
   const simulation = new Simulation({
     topology: machine,
     domains: buildDomains(machine),
     workload: workload.workload,
     config: kernelConfig(policy, plan.seed),
-    hooks: policyHooks(policy, machine.nrCpus),
+    hooks,
     source: policy.name,
     sink: options.sink === undefined ? figures : tee(figures, options.sink),
     record: union(record, RECORDINGS.figures),
     durationNs: plan.durationNs ?? workload.workload.durationNs,
     checkInvariants: options.checkInvariants ?? false,
   });
+  simulation.run(plan.warmupNs);
+  const before = new Map(hooks.counters());
   for (let until = 0; !simulation.run(until); until += STEP_NS) {
     options.onProgress?.(simulation.now);
     yield;
@@ -88,12 +92,19 @@ export function* simulateInSteps(plan: RunPlan, options: RunOptions = {}): Gener
   return {
     policy: plan.policy.name,
     seed: plan.seed,
-    figures: figures.figures(),
+    figures: [...figures.figures(), ...mechanismFigures(hooks.counters(), before)],
     reason: simulation.reason!,
     simulatedNs: simulation.now,
     events: simulation.events + simulation.ticks,
     schedstat: options.schedstat === true ? takeSchedstat() : null,
   };
+}
+
+/** What the policy's mechanisms counted since the warm-up. */
+function mechanismFigures(counters: readonly Counter[], before: ReadonlyMap<string, number>): readonly Figure[] {
+  const list = new FigureList();
+  for (const [name, value] of counters) list.add(name, value - (before.get(name) ?? 0));
+  return list.figures;
 }
 
 function union(a: readonly EventKind[], b: readonly EventKind[]): EventKind[] {

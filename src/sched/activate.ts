@@ -12,7 +12,8 @@ import * as se from './entity.ts';
 import { dequeueTaskFair, enqueueTaskFair } from './fair.ts';
 import { Dequeue, Enqueue } from './fair-entity.ts';
 import { checkPreemptWakeup } from './fair-pick.ts';
-import { addNrRunning, k, subNrRunning } from './kernel.ts';
+import { Watch } from './hooks.ts';
+import { addNrRunning, k, subNrRunning, tellFairCount } from './kernel.ts';
 import { migrateSePeltLag, removeEntityLoadAvg } from './load-avg.ts';
 import { isIdleTask, tracePrio } from './predicates.ts';
 import { recordTask } from './record.ts';
@@ -28,7 +29,8 @@ export function enqueueTask(cpu: number, task: number, flags: number): void {
   if ((flags & Enqueue.RESTORE) === 0 && tasks.lastQueued[task]! < 0) tasks.lastQueued[task] = rq.clock[cpu]!;
   switch (tasks.schedClass[task]) {
     case Class.FAIR:
-      enqueueTaskFair(cpu, task, flags);
+      if ((k.watch & (Watch.QUEUE | Watch.FAIR_COUNT)) === 0) enqueueTaskFair(cpu, task, flags);
+      else watchedEnqueue(cpu, task, flags);
       break;
     case Class.RT:
     case Class.DL:
@@ -43,7 +45,8 @@ export function dequeueTask(cpu: number, task: number, flags: number): void {
   if ((flags & Dequeue.SAVE) === 0) schedInfoDequeue(cpu, task);
   switch (tasks.schedClass[task]) {
     case Class.FAIR:
-      dequeueTaskFair(cpu, task, flags);
+      if ((k.watch & (Watch.QUEUE | Watch.FAIR_COUNT)) === 0) dequeueTaskFair(cpu, task, flags);
+      else watchedDequeue(cpu, task, flags);
       break;
     case Class.RT:
     case Class.DL:
@@ -52,6 +55,20 @@ export function dequeueTask(cpu: number, task: number, flags: number): void {
     default:
       subNrRunning(cpu, 1);
   }
+}
+
+function watchedEnqueue(cpu: number, task: number, flags: number): void {
+  const before = cfs.hNrRunning[cpu]!;
+  enqueueTaskFair(cpu, task, flags);
+  if ((k.watch & Watch.QUEUE) !== 0) k.hooks.taskQueued(cpu, task);
+  tellFairCount(cpu, before);
+}
+
+function watchedDequeue(cpu: number, task: number, flags: number): void {
+  const before = cfs.hNrRunning[cpu]!;
+  dequeueTaskFair(cpu, task, flags);
+  if ((k.watch & Watch.QUEUE) !== 0) k.hooks.taskDequeued(cpu, task);
+  tellFairCount(cpu, before);
 }
 
 export function activateTask(cpu: number, task: number, flags: number): void {

@@ -8,7 +8,7 @@ import { requestRuntime, startPeriodTimer } from './cfs-runtime.ts';
 import { updateRqClock } from './clock.ts';
 import * as se from './entity.ts';
 import { Dequeue, dequeueEntity, Enqueue, enqueueEntity, seUpdateRunnable, updateCfsGroup } from './fair-entity.ts';
-import { addNrRunning, k, subNrRunning } from './kernel.ts';
+import { addNrRunning, k, subNrRunning, tellFairCount } from './kernel.ts';
 import { UPDATE_TG, updateLoadAvg } from './load-avg.ts';
 import * as rq from './rq.ts';
 import { reschedCurr } from './signals.ts';
@@ -35,6 +35,7 @@ function throttleCfsRq(q: number): boolean {
   forSubtree(q, (child) => startThrottleClock(child));
   const tasks = cfs.hNrRunning[q]!;
   const idleTasks = cfs.idleHNrRunning[q]!;
+  const before = cfs.hNrRunning[cpu]!;
   groups.throttledList[cfs.group[q]!]!.push(q);
   cfs.throttled[q] = 1;
   let e = cfs.entity[q]!;
@@ -62,6 +63,7 @@ function throttleCfsRq(q: number): boolean {
     if (cfs.throttled[p] !== 0) reachedRoot = false;
   }
   if (reachedRoot) subNrRunning(cpu, tasks);
+  tellFairCount(cpu, before);
   return true;
 }
 
@@ -76,6 +78,7 @@ function unthrottleCfsRq(q: number): void {
   forSubtree(q, (child) => clearThrottleClock(child));
   const tasks = cfs.hNrRunning[q]!;
   const idleTasks = cfs.idleHNrRunning[q]!;
+  const before = cfs.hNrRunning[cpu]!;
   if (cfs.load[q] !== 0) {
     let e = cfs.entity[q]!;
     for (; e >= 0 && se.onRq[e] === 0; e = se.parent[e]!) {
@@ -95,6 +98,7 @@ function unthrottleCfsRq(q: number): void {
       if (cfs.throttled[p] !== 0) return;
     }
     addNrRunning(cpu, tasks);
+    tellFairCount(cpu, before);
   }
   if (rq.curr[cpu] === cpu && cfs.nrRunning[cpu]! > 0) reschedCurr(cpu);
 }

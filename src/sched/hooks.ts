@@ -15,7 +15,29 @@ export const Wake = { EXEC: 2, FORK: 4, TTWU: 8, SYNC: 16, MIGRATED: 32 } as con
 /** What a stopper thread is asked to do. @spec 08 §5 */
 export const StopWork = { MIGRATE: 0, ACTIVE_BALANCE: 1 } as const;
 
+/**
+ * What a policy wants to be told besides the decisions every policy makes. What nobody watches costs one test of a bit.
+ */
+export const Watch = {
+  /** `fairCountChanged` */
+  FAIR_COUNT: 1,
+  /** `taskQueued`, `taskDequeued` */
+  QUEUE: 2,
+  /** `taskPut`, `taskSet` */
+  RUN: 4,
+  /** `idleEntered`, `idleLeft` */
+  IDLE: 8,
+} as const;
+
+export type Counter = readonly [figure: string, value: number];
+
 export interface BalanceHooks {
+  /** What its mechanisms have counted so far, by the names of figures (`figure-catalogue.ts`). */
+  counters(): readonly Counter[];
+  /** Bits of `Watch`. */
+  readonly watches: number;
+  /** The kernel's tables are ready for a machine; nothing has run yet. */
+  started(): void;
   /** Placement of a CFS task; `cpu` executes. @spec 05 §3 */
   selectTaskRqFair(task: number, prev: number, flags: number, cpu: number): number;
   /** Begins newidle balance on the CPU; false: nothing to do and `newidleStep` is not called. @spec 07 §2 */
@@ -38,10 +60,28 @@ export interface BalanceHooks {
   idleTaskPicked(cpu: number): void;
   /** The current CFS task (-1: none) changed or ticked. @spec 07 §6 */
   updateMisfitStatus(task: number, cpu: number): void;
+  /** The CPU's root `h_nr_running` went from `before` to `after`. @spec 20 §3 */
+  fairCountChanged(cpu: number, before: number, after: number): void;
+  /** A CFS task was queued on the CPU, or is not any more; for a task of a throttled group too. */
+  taskQueued(cpu: number, task: number): void;
+  taskDequeued(cpu: number, task: number): void;
+  /** The current CFS task is put back, still queued, for another to run; a CFS task was chosen to run. @spec 21 §2 */
+  taskPut(cpu: number, task: number): void;
+  taskSet(cpu: number, task: number): void;
+  /** The CPU switched to its idle task, or is about to leave it. */
+  idleEntered(cpu: number): void;
+  idleLeft(cpu: number): void;
+  /** End of a switch of a CPU for which `queueBalanceCallback` was called; interrupts are off. @spec 21 §2 */
+  balanceCallback(cpu: number): void;
 }
 
 /** Never balances and never moves anything. */
 export class NullHooks implements BalanceHooks {
+  readonly watches: number = 0;
+  counters(): readonly Counter[] {
+    return [];
+  }
+  started(): void {}
   selectTaskRqFair(_task: number, prev: number): number {
     return prev;
   }
@@ -63,4 +103,12 @@ export class NullHooks implements BalanceHooks {
   activeBalanceStop(): void {}
   idleTaskPicked(): void {}
   updateMisfitStatus(): void {}
+  fairCountChanged(): void {}
+  taskQueued(): void {}
+  taskDequeued(): void {}
+  taskPut(): void {}
+  taskSet(): void {}
+  idleEntered(): void {}
+  idleLeft(): void {}
+  balanceCallback(): void {}
 }

@@ -4,7 +4,7 @@
  *
  *   enter ─► top of iteration ─► wait ─► (interrupt) ─► top of iteration ... ─► leave when there is something to run
  */
-import { UNFINISHED } from './hooks.ts';
+import { UNFINISHED, Watch } from './hooks.ts';
 import { k } from './kernel.ts';
 import * as loop from './loop.ts';
 import { Todo } from './loop.ts';
@@ -21,6 +21,7 @@ export function enterIdle(cpu: number): void {
   loop.idlePhase[cpu] = IdlePhase.ITERATE;
   loop.gotIdleTick[cpu] = 0;
   loop.idleSince[cpu] = k.now;
+  if ((k.watch & Watch.IDLE) !== 0) k.hooks.idleEntered(cpu);
 }
 
 /** One step of the loop; false when the CPU now waits for an interrupt. */
@@ -41,6 +42,7 @@ export function leaveIdle(cpu: number): void {
   k.governor?.observe(cpu, k.now - loop.idleSince[cpu]!);
   loop.idlePhase[cpu] = IdlePhase.BUSY;
   rq.idleState[cpu] = -1;
+  if ((k.watch & Watch.IDLE) !== 0) k.hooks.idleLeft(cpu);
   if (!tickRuns(cpu)) {
     charge(cpu, k.costs.tickRestartNs);
     startTick(cpu);

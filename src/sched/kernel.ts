@@ -24,7 +24,7 @@ import { DomainState } from './domain-state.ts';
 import type { DomainTree } from './domains.ts';
 import * as se from './entity.ts';
 import type { BalanceHooks } from './hooks.ts';
-import { NullHooks } from './hooks.ts';
+import { NullHooks, Watch } from './hooks.ts';
 import { MenuGovernor } from './idle-governor.ts';
 import * as loop from './loop.ts';
 import type { Programs } from './programs.ts';
@@ -67,6 +67,8 @@ class KernelState {
   rcuBusyUntil = 0;
   busyCpus = 0;
   hooks: BalanceHooks = new NullHooks();
+  /** What the hooks watch: bits of `Watch`. */
+  watch = 0;
   recorder!: Recorder;
   /** Some kind of event is recorded. */
   tracing = false;
@@ -356,4 +358,11 @@ export function addNrRunning(cpu: number, count: number): void {
 
 export function subNrRunning(cpu: number, count: number): void {
   rq.nrRunning[cpu]! -= count;
+}
+
+/** Tells the policy, if it watches, that the root `h_nr_running` of the CPU is no longer `before`. @spec 20 §3 */
+export function tellFairCount(cpu: number, before: number): void {
+  if ((k.watch & Watch.FAIR_COUNT) === 0) return;
+  const after = cfs.hNrRunning[cpu]!;
+  if (after !== before) k.hooks.fairCountChanged(cpu, before, after);
 }

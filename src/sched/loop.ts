@@ -51,6 +51,8 @@ export const speed = columns.f64();
 /** schedule(): the task that was current, and whether it left by itself. */
 export const previous = columns.i32();
 export const voluntary = columns.u8();
+/** A balance callback of the policy is queued for the end of the switch. @spec 21 §2 */
+export const callback = columns.u8();
 /** Idle loop: 0 not idle, 1 at the top of an iteration, 2 waiting. */
 export const idlePhase = columns.u8(1);
 /** An idle tick came since the CPU went idle. @spec 01 §3 */

@@ -13,7 +13,7 @@ import * as counters from './counters.ts';
 import * as se from './entity.ts';
 import { Dequeue } from './fair-entity.ts';
 import { pickNextTaskFair, putPrevTaskFair } from './fair-pick.ts';
-import { UNFINISHED } from './hooks.ts';
+import { UNFINISHED, Watch } from './hooks.ts';
 import { enterIdle } from './idle.ts';
 import { k } from './kernel.ts';
 import * as loop from './loop.ts';
@@ -27,7 +27,7 @@ import { pullRtTask, pushRtTasks } from './rt-balance.ts';
 import { pauseSegment } from './segment.ts';
 import { charge } from './signals.ts';
 import * as tasks from './tasks.ts';
-import { Class, State } from './tasks.ts';
+import { Class, OnRq, State } from './tasks.ts';
 
 const Stage = { NONE: 0, PICK: 1, NEWIDLE: 2, SLOW: 3, SLOW_NEWIDLE: 4, FINISH: 5 } as const;
 
@@ -181,12 +181,23 @@ function switchTo(cpu: number, next: number): void {
     const state = tasks.state[prev]!;
     recordTask(Ev.SCHED_SWITCH, cpu, prev, traceId(next), shownState(state), tracePrio(prev), tracePrio(next));
   }
+  if ((k.watch & Watch.RUN) !== 0) tellSwitch(cpu, prev, next);
   rq.curr[cpu] = next;
   if (k.costs.takesTurns && (prev === cpu || next === cpu)) countBusy(next === cpu ? -1 : 1);
   tasks.onCpu[next] = 1;
   const cost = switchCost(cpu, prev, next);
   if (cost === 0) finish(cpu);
   else charge(cpu, cost);
+}
+
+function tellSwitch(cpu: number, prev: number, next: number): void {
+  if (tasks.schedClass[prev] === Class.FAIR && tasks.onRq[prev] === OnRq.QUEUED) k.hooks.taskPut(cpu, prev);
+  if (tasks.schedClass[next] === Class.FAIR) k.hooks.taskSet(cpu, next);
+}
+
+/** Asks for the policy's `balanceCallback` at the end of the switch the CPU is in, or of its next one. @spec 21 §2 */
+export function queueBalanceCallback(cpu: number): void {
+  loop.callback[cpu] = 1;
 }
 
 /** The emulator has one CPU more, or less, to give turns to. */
@@ -218,6 +229,10 @@ function finish(cpu: number): void {
   }
   if (curr === cpu) enterIdle(cpu);
   if (tasks.schedClass[curr] === Class.RT && highestPushable(cpu) >= 0) pushRtTasks(cpu);
+  if (loop.callback[cpu] !== 0) {
+    loop.callback[cpu] = 0;
+    k.hooks.balanceCallback(cpu);
+  }
 }
 
 /** Times of the cpu lines of schedstat. @spec 09 §1 */

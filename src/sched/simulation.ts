@@ -76,6 +76,8 @@ export class Simulation {
     enableBandwidth();
     k.programs = new Programs(workload);
     k.hooks = options.hooks;
+    k.watch = options.hooks.watches;
+    k.hooks.started();
     const limit = options.durationNs === undefined ? workload.durationNs : options.durationNs;
     this.#end = limit ?? Number.POSITIVE_INFINITY;
     this.#check = options.checkInvariants ?? false;

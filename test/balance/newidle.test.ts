@@ -29,7 +29,7 @@ function atWork(topology: Topology, policy = 'linux-6.1,NO_NI_RANDOM', kinds: Ki
 
 /** Newidle balance of a CPU: null if it does not begin, else what it returns. Each step it has to pay for takes `stepNs`. */
 function newidle(m: StillMachine, cpu: number, stepNs = 0): number | null {
-  const n = new Newidle(k.nrCpus, m.lb);
+  const n = new Newidle(k.nrCpus, m.lb, 'domain_cost');
   k.thisCpu = cpu;
   if (!n.begin(cpu)) return null;
   for (;;) {
@@ -129,13 +129,13 @@ describe('a CPU about to idle', () => {
 
   test('runs what came meanwhile: a CFS task counts as pulled, others have the classes asked again', () => {
     const m = atWork(machine(8), undefined, { a: {}, b: {} });
-    const n = new Newidle(k.nrCpus, m.lb);
+    const n = new Newidle(k.nrCpus, m.lb, 'domain_cost');
     k.thisCpu = 1;
     assert.equal(n.begin(1), true);
     rq.nrRunning[1] = 1;
     assert.equal(n.step(1), -1);
     const other = atWork(machine(8), undefined, ['a']);
-    const again = new Newidle(k.nrCpus, other.lb);
+    const again = new Newidle(k.nrCpus, other.lb, 'domain_cost');
     k.thisCpu = 1;
     assert.equal(again.begin(1), true);
     other.cpu(1, { nr: 1 });

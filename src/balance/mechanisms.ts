@@ -1,0 +1,47 @@
+/**
+ * Tunables of the mechanisms a policy may be made of: which of them are on is said by its parts (`parts.ts`). Defaults are
+ * the ones of whoever proposed the mechanism.
+ */
+
+/** @spec 20 §7.6, 22 §4 */
+export const NEWIDLE_GATES = ['domain_cost', 'migration_cost', 'none'] as const;
+/** @spec 20 §10 */
+export const STEAL_SCOPES = ['llc', 'node', 'machine'] as const;
+export const STEAL_STARTS = ['self', 'random', 'last'] as const;
+
+export interface NewidleTunables {
+  /** The first gate: avg_idle below the cost of the lowest domain, below migration_cost, or no such gate. */
+  readonly gate: (typeof NEWIDLE_GATES)[number];
+}
+
+/** @spec 20 §2, §4, §5, §10 */
+export interface StealTunables {
+  /** 2^density CPUs share a line of the mask. */
+  readonly density: number;
+  readonly scope: (typeof STEAL_SCOPES)[number];
+  readonly start: (typeof STEAL_STARTS)[number];
+  readonly smtFirst: boolean;
+  /** `SCHED_STEAL_COST`, ns. */
+  readonly minAvgIdleNs: number;
+  /** `sched_steal_node_limit` */
+  readonly nodeLimit: number;
+  readonly rt: boolean;
+}
+
+export interface Mechanisms {
+  readonly newidle: NewidleTunables;
+  readonly steal: StealTunables;
+}
+
+export const DEFAULT_MECHANISMS: Mechanisms = {
+  newidle: { gate: 'domain_cost' },
+  steal: {
+    density: 3,
+    scope: 'llc',
+    start: 'self',
+    smtFirst: true,
+    minAvgIdleNs: 10_000,
+    nodeLimit: 2,
+    rt: false,
+  },
+};

@@ -1,0 +1,157 @@
+/**
+ * What `name=value` can set in a policy besides parts and features: tunables with the kernel's names where it has one, how
+ * the machine behaves, what things cost, and the tunables of mechanisms (`steal.density=3`).
+ */
+import { UserError } from '../base/errors.ts';
+import { costProfile, listCostProfiles } from '../machine/cost-profile.ts';
+import type { Environment, Tunables } from '../sched/config.ts';
+import { type Mechanisms, NEWIDLE_GATES, STEAL_SCOPES, STEAL_STARTS } from './mechanisms.ts';
+import type { Policy } from './policy.ts';
+
+type SettingKind = 'ns' | 'int' | 'bool' | 'word';
+
+export interface Setting {
+  readonly kind: SettingKind;
+  readonly about: string;
+  readonly values?: readonly string[];
+  readonly min?: number;
+  readonly max?: number;
+  readonly get: (p: Policy) => number | boolean | string;
+  readonly set: (p: Policy, value: number | boolean | string) => Policy;
+}
+
+const HOUR_NS = 3_600_000_000_000;
+
+function tunable(key: keyof Tunables, kind: SettingKind, about: string, min = 0, max = HOUR_NS): Setting {
+  return {
+    kind,
+    about,
+    min,
+    max,
+    get: (p) => p.tunables[key],
+    set: (p, value) => ({ ...p, tunables: { ...p.tunables, [key]: value } }),
+  };
+}
+
+function environment(key: keyof Environment, kind: SettingKind, about: string, values?: readonly string[]): Setting {
+  return {
+    kind,
+    about,
+    ...(values === undefined ? {} : { values }),
+    min: 0,
+    max: HOUR_NS,
+    get: (p) => p.environment[key],
+    set: (p, value) => ({ ...p, environment: { ...p.environment, [key]: value } }),
+  };
+}
+
+function mechanism<M extends keyof Mechanisms>(
+  of: M,
+  key: keyof Mechanisms[M] & string,
+  kind: SettingKind,
+  about: string,
+  { values, min = 0, max = HOUR_NS }: { values?: readonly string[]; min?: number; max?: number } = {},
+): Setting {
+  return {
+    kind,
+    about,
+    ...(values === undefined ? {} : { values }),
+    min,
+    max,
+    get: (p) => p.mechanisms[of][key] as number | boolean | string,
+    set: (p, value) => ({ ...p, mechanisms: { ...p.mechanisms, [of]: { ...p.mechanisms[of], [key]: value } } }),
+  };
+}
+
+export const SETTINGS: Readonly<Record<string, Setting>> = {
+  hz: tunable('hz', 'int', 'ticks a second', 24, 10_000),
+  latency: tunable('latencyNs', 'ns', 'sched_latency_ns before scaling by CPUs', 100_000),
+  min_granularity: tunable('minGranularityNs', 'ns', 'sched_min_granularity_ns before scaling', 100_000),
+  wakeup_granularity: tunable('wakeupGranularityNs', 'ns', 'sched_wakeup_granularity_ns before scaling'),
+  idle_min_granularity: tunable('idleMinGranularityNs', 'ns', 'slice floor of SCHED_IDLE tasks among others'),
+  tunable_scaling: tunable('tunableScaling', 'int', '0 none, 1 logarithmic, 2 linear in CPUs (up to 8)', 0, 2),
+  migration_cost: tunable('migrationCostNs', 'ns', 'a task that ran this lately is cache hot; -1: all are', -1),
+  nr_migrate: tunable('nrMigrate', 'int', 'tasks a balance pass looks at', 1, 1024),
+  child_runs_first: tunable('childRunsFirst', 'bool', 'a forked child preempts its parent'),
+  cfs_bandwidth_slice: tunable('cfsBandwidthSliceNs', 'ns', 'runtime a CPU takes from its group at a time', 1000),
+  rt_runtime: tunable('rtRuntimeNs', 'ns', 'real-time tasks may run this long each rt_period; -1: no limit', -1),
+  rt_period: tunable('rtPeriodNs', 'ns', 'period of rt_runtime', 1_000_000),
+  rr_timeslice: {
+    ...tunable('rrTimesliceMs', 'int', 'slice of SCHED_RR tasks, ms', 1, 10_000),
+  },
+  idle_governor: environment('idleGovernor', 'word', 'chooses idle states and stops the tick', ['none', 'menu']),
+  tick_phase: environment('tickPhase', 'word', 'ticks of all CPUs at one instant, or spread', ['aligned', 'skewed']),
+  tick_offset: environment('tickOffsetNs', 'ns', 'time since the last tick when the simulation starts'),
+  start_state: environment('startState', 'word', 'phases of ticks and domains: as after boot, or any', [
+    'booted',
+    'random',
+  ]),
+  rcu_grace: environment('rcuGraceNs', 'ns', 'idle CPUs keep their tick this long after a fork or exit'),
+  timer_slack: environment('timerSlackNs', 'ns', 'how late a sleeper’s timer may be, to share an interrupt'),
+  boot_cpu: environment('bootCpu', 'int', 'CPU on which the main task starts'),
+  'newidle.gate': mechanism('newidle', 'gate', 'word', 'avg_idle below what ends newidle balance before it begins', {
+    values: NEWIDLE_GATES,
+  }),
+  'steal.density': mechanism('steal', 'density', 'int', '2^density CPUs share a line of the mask', { max: 6 }),
+  'steal.scope': mechanism('steal', 'scope', 'word', 'how far a CPU goes to steal', { values: STEAL_SCOPES }),
+  'steal.start': mechanism('steal', 'start', 'word', 'where the walk of the mask begins', { values: STEAL_STARTS }),
+  'steal.smt_first': mechanism('steal', 'smtFirst', 'bool', 'look at the CPU’s SMT siblings first'),
+  'steal.min_avg_idle': mechanism('steal', 'minAvgIdleNs', 'ns', 'no attempt when the CPU expects to idle less'),
+  'steal.node_limit': mechanism('steal', 'nodeLimit', 'int', 'no stealing on machines of more nodes', { max: 1024 }),
+  'steal.rt': mechanism('steal', 'rt', 'bool', 'also steal real-time tasks that wait'),
+  costs: {
+    kind: 'word',
+    about: 'cost profile: what things cost on the machine',
+    values: listCostProfiles().map(({ name }) => name),
+    get: (p) => p.costs.name,
+    set: (p, value) => ({ ...p, costs: costProfile(String(value)) }),
+  },
+};
+
+export function parseSetting(name: string, setting: Setting, value: string): number | boolean | string {
+  if (setting.kind === 'bool') return parseBool(name, value);
+  if (setting.kind === 'word') {
+    if (setting.values !== undefined && !setting.values.includes(value)) {
+      throw new UserError('policy', `"${name}" cannot be "${value}"`, {}, `known: ${setting.values.join(', ')}`);
+    }
+    return value;
+  }
+  const number = setting.kind === 'ns' ? parseTime(value) : /^-?\d+$/.test(value) ? Number(value) : undefined;
+  if (number === undefined) {
+    const hint = setting.kind === 'ns' ? 'a time is a number with ns, us, ms or s, such as 500us' : 'a whole number';
+    throw new UserError('policy', `"${name}" cannot be "${value}"`, {}, hint);
+  }
+  const { min = 0, max = HOUR_NS } = setting;
+  if (number < min || number > max) {
+    throw new UserError('policy', `"${name}" cannot be "${value}"`, {}, `it must be within ${min}..${max}`);
+  }
+  return number;
+}
+
+export function parseBool(name: string, value: string): boolean {
+  if (['on', 'yes', 'true', '1'].includes(value)) return true;
+  if (['off', 'no', 'false', '0'].includes(value)) return false;
+  throw new UserError('policy', `"${name}" cannot be "${value}"`, {}, 'use on or off');
+}
+
+const UNITS: Record<string, number> = { ns: 1, us: 1000, ms: 1_000_000, s: 1_000_000_000 };
+
+/** A time with its unit, ns; a bare number is ns. Undefined if it is not one. */
+export function parseTime(text: string): number | undefined {
+  const m = /^(-?\d+(?:\.\d+)?)\s*(ns|us|ms|s)?$/.exec(text.trim());
+  if (m === null) return undefined;
+  const ns = Number(m[1]) * (UNITS[m[2] ?? 'ns'] ?? 1);
+  return Number.isSafeInteger(Math.round(ns)) ? Math.round(ns) : undefined;
+}
+
+export function settingText(setting: Setting, policy: Policy): string {
+  const value = setting.get(policy);
+  if (typeof value === 'boolean') return value ? 'on' : 'off';
+  return setting.kind === 'ns' && typeof value === 'number' && value > 0 ? timeText(value) : String(value);
+}
+
+/** As `parseTime` reads it, in the largest unit that divides it. */
+function timeText(ns: number): string {
+  const [unit, size] = Object.entries(UNITS).findLast(([, unitNs]) => ns % unitNs === 0)!;
+  return `${ns / size}${unit}`;
+}
