@@ -2,7 +2,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { SparseMask } from '../../src/balance/sparsemask.ts';
-import { TaskStealing } from '../../src/balance/steal.ts';
 
 function walk(mask: SparseMask, origin: number): number[] {
   const seen: number[] = [];
