@@ -71,7 +71,7 @@ export interface BalanceHooks {
   /** The CPU switched to its idle task, or is about to leave it. */
   idleEntered(cpu: number): void;
   idleLeft(cpu: number): void;
-  /** End of a switch of a CPU for which `queueBalanceCallback` was called; interrupts are off. @spec 21 §2 */
+  /** End of a switch of a CPU for which `loop.callback` was set; interrupts are off. @spec 21 §2 */
   balanceCallback(cpu: number): void;
 }
 

@@ -51,7 +51,7 @@ export const speed = columns.f64();
 /** schedule(): the task that was current, and whether it left by itself. */
 export const previous = columns.i32();
 export const voluntary = columns.u8();
-/** A balance callback of the policy is queued for the end of the switch. @spec 21 §2 */
+/** 1: the policy's `balanceCallback` is due at the end of the switch the CPU is in, or of its next. @spec 21 §2 */
 export const callback = columns.u8();
 /** Idle loop: 0 not idle, 1 at the top of an iteration, 2 waiting. */
 export const idlePhase = columns.u8(1);

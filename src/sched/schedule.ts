@@ -195,11 +195,6 @@ function tellSwitch(cpu: number, prev: number, next: number): void {
   if (tasks.schedClass[next] === Class.FAIR) k.hooks.taskSet(cpu, next);
 }
 
-/** Asks for the policy's `balanceCallback` at the end of the switch the CPU is in, or of its next one. @spec 21 §2 */
-export function queueBalanceCallback(cpu: number): void {
-  loop.callback[cpu] = 1;
-}
-
 /** The emulator has one CPU more, or less, to give turns to. */
 function countBusy(change: number): void {
   k.busyCpus += change;
