@@ -13,6 +13,8 @@ export interface CostProfile {
   readonly lineLlcNs: number;
   readonly lineNodeNs: number;
   readonly lineNumaNs: number;
+  /** A locked operation on a line that is there. §2 */
+  readonly atomicNs: number;
   /** Choosing the next task, up to the switch; the switch itself, by what is switched to. §4 */
   readonly pickNs: number;
   readonly switchSameMmNs: number;
@@ -74,6 +76,7 @@ const NONE: CostProfile = {
   lineLlcNs: 0,
   lineNodeNs: 0,
   lineNumaNs: 0,
+  atomicNs: 0,
   pickNs: 0,
   switchSameMmNs: 0,
   switchOtherMmNs: 0,
@@ -118,6 +121,7 @@ const SERVER: CostProfile = {
   lineLlcNs: 48,
   lineNodeNs: 107,
   lineNumaNs: 118,
+  atomicNs: 5,
   pickNs: 400,
   switchSameMmNs: 500,
   switchOtherMmNs: 1100,

@@ -95,7 +95,7 @@ export class NullHooks implements BalanceHooks {
   softirqStep(): number {
     return 0;
   }
-  idleIterationStep(): number {
+  idleIterationStep(_cpu: number): number {
     return 0;
   }
   tickStopped(): void {}

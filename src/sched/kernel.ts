@@ -31,6 +31,7 @@ import type { Programs } from './programs.ts';
 import * as progress from './progress.ts';
 import * as rq from './rq.ts';
 import { RtLists } from './rt-lists.ts';
+import * as lines from './shared-lines.ts';
 import { randomTickOffset, staggerDomains } from './start-state.ts';
 import { Stoppers } from './stop-work.ts';
 import type { TaskGroups } from './task-groups.ts';
@@ -254,6 +255,7 @@ function initTables(topology: Topology, groups: TaskGroups, config: KernelConfig
   loop.reset(n);
   counters.reset(n);
   cfs.reset(n * groups.count);
+  lines.reset(topology, config.costs);
   tasks.reset(firstTasks);
   progress.reset(firstTasks);
   se.reset(firstTasks, n * groups.count);

@@ -13,6 +13,7 @@
  * tables, with `run.slot('a')` for the row of a task.
  */
 import { kernelConfig, parsePolicy, policyHooks } from '../../src/balance/policy.ts';
+import type { CostProfile } from '../../src/machine/cost-profile.ts';
 import type { Topology } from '../../src/machine/topology.ts';
 import { buildDomains } from '../../src/sched/build-domains.ts';
 import { type BalanceHooks, NullHooks } from '../../src/sched/hooks.ts';
@@ -46,6 +47,8 @@ export interface SimulateOptions {
   readonly workload?: Workload | ((w: WorkloadBuilder) => unknown);
   readonly policy?: string;
   readonly seed?: number;
+  /** Costs other than those of the policy's profile. */
+  readonly costs?: Partial<CostProfile>;
   /** Instead of the policy's own: `none` never balances, so that tasks stay where they are born or allowed. */
   readonly hooks?: 'none' | BalanceHooks;
   /** Kinds of events to keep; default: all but the updates of PELT. */
@@ -86,7 +89,8 @@ export class Simulated implements TraceSink {
   constructor(options: SimulateOptions) {
     const { machine: on = 1, policy: name = 'linux-6.1' } = options;
     const topology = typeof on === 'number' ? machine(on) : on;
-    const policy = parsePolicy(name);
+    const named = parsePolicy(name);
+    const policy = { ...named, costs: { ...named.costs, ...options.costs } };
     const { hooks } = options;
     this.simulation = new Simulation({
       topology,
