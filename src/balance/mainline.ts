@@ -71,6 +71,10 @@ export class MainlineBalance implements BalanceHooks {
     return this.#steal?.counters() ?? [];
   }
 
+  checkBooks(): string | null {
+    return this.#steal?.checkBooks() ?? null;
+  }
+
   selectTaskRqFair(task: number, prev: number, flags: number, cpu: number): number {
     const part =
       (flags & Wake.TTWU) !== 0 ? this.#parts.wakeup : (flags & Wake.FORK) !== 0 ? this.#parts.fork : this.#parts.exec;

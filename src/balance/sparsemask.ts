@@ -60,19 +60,17 @@ export class SparseMask {
     return -1;
   }
 
-  /** Lines that a walk from `origin` reads on its way from offset `from` to offset `to`; a walk begins with `from` -1. */
-  linesBetween(origin: number, from: number, to: number): number {
+  /**
+   * Where a walk from `origin` that is `offset` away comes to its next line: an offset, n or more at the end. The line that
+   * the walk began in is known when it comes round to it again.
+   */
+  nextLine(origin: number, offset: number): number {
     const n = this.#n;
-    let lines = from < 0 ? 1 : 0;
-    let offset = Math.max(from, 0);
-    while (offset < to) {
-      const at = (origin + offset) % n;
-      const toNextLine = Math.min(2 ** this.density - (at & (2 ** this.density - 1)), n - at);
-      offset += toNextLine;
-      if (offset > to || offset >= n) break;
-      // The line that the walk began in is known when it comes round to it again.
-      if (this.lineOf((origin + offset) % n) !== this.lineOf(origin)) lines++;
-    }
-    return lines;
+    const at = origin + offset < n ? origin + offset : origin + offset - n;
+    const inLine = at & (2 ** this.density - 1);
+    const next = offset + Math.min(2 ** this.density - inLine, n - at);
+    return next < n && this.lineOf(origin + next < n ? origin + next : origin + next - n) === this.lineOf(origin)
+      ? n
+      : next;
   }
 }

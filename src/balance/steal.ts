@@ -14,9 +14,11 @@ import * as cfs from '../sched/cfs-rq.ts';
 import { updateRqClock } from '../sched/clock.ts';
 import { type Counter, UNFINISHED } from '../sched/hooks.ts';
 import { k } from '../sched/kernel.ts';
+import { atomicOn, readFrom, takeLock } from '../sched/line-access.ts';
 import { allowed } from '../sched/predicates.ts';
 import * as rq from '../sched/rq.ts';
 import { bestPushable } from '../sched/rt.ts';
+import { allocateLines, Line } from '../sched/shared-lines.ts';
 import { charge, owes } from '../sched/signals.ts';
 import * as tasks from '../sched/tasks.ts';
 import { MigrateCause } from '../trace/events.ts';
@@ -34,6 +36,9 @@ export class TaskStealing {
   #llcs!: LlcMap;
   /** Overloaded CPUs of each LLC. */
   #masks: readonly SparseMask[] = [];
+  /** Cache lines of the masks: those in which some CPU of the LLC is, others nobody ever writes. [llc][line], -1 none. */
+  readonly #firstLine: number;
+  #lines: readonly Int32Array[] = [];
   #random!: RandomStreams;
 
   // Of the attempt that each CPU is making.
@@ -58,6 +63,7 @@ export class TaskStealing {
 
   constructor(nrCpus: number, tunables: StealTunables) {
     this.#tunables = tunables;
+    this.#firstLine = allocateLines(nrCpus);
     this.#stage = new Uint8Array(nrCpus);
     this.#source = new Int32Array(nrCpus);
     this.#got = new Uint8Array(nrCpus);
@@ -74,6 +80,7 @@ export class TaskStealing {
     this.#on = topology.nodes.length <= this.#tunables.nodeLimit;
     this.#llcs = new LlcMap(topology, k.sd.tree.llcId, this.#tunables.scope);
     this.#masks = this.#llcs.cpus.map(() => new SparseMask(nrCpus, this.#tunables.density));
+    this.#lines = this.#placeLines();
     this.#random = new RandomStreams(nrCpus);
     for (let cpu = 0; cpu < nrCpus; cpu++) this.#random.seed(cpu, k.config.seed, 'steal', cpu);
   }
@@ -97,7 +104,8 @@ export class TaskStealing {
   /** The mark is written on the crossing between one task and two only. @spec 20 §3 */
   fairCountChanged(cpu: number, before: number, after: number): void {
     if (!this.#on) return;
-    const mask = this.#masks[this.#llcs.of[cpu]!]!;
+    const llc = this.#llcs.of[cpu]!;
+    const mask = this.#masks[llc]!;
     if (before < 2 && after >= 2) {
       mask.add(cpu);
       this.#sets++;
@@ -107,7 +115,18 @@ export class TaskStealing {
     } else {
       return;
     }
-    this.#find(k.thisCpu, k.costs.scanLlcNs);
+    this.#findNs += atomicOn(this.#lines[llc]![mask.lineOf(cpu)]!);
+  }
+
+  /** Each LLC has at most as many lines with CPUs of it as it has CPUs. */
+  #placeLines(): Int32Array[] {
+    let next = this.#firstLine;
+    return this.#llcs.cpus.map((cpus, llc) => {
+      const mask = this.#masks[llc]!;
+      const lines = new Int32Array(mask.nrLines).fill(-1);
+      for (const cpu of cpus) if (lines[mask.lineOf(cpu)]! < 0) lines[mask.lineOf(cpu)] = next++;
+      return lines;
+    });
   }
 
   /** The gates. True if `step` is to be called. @spec 20 §5 steps 1-3 */
@@ -146,18 +165,22 @@ export class TaskStealing {
     while (this.#siblings[cpu]! < siblings.length) {
       const sibling = siblings[this.#siblings[cpu]++]!;
       if (sibling === cpu) continue;
-      this.#find(cpu, k.costs.scanLlcNs);
+      this.#readLine(this.#llcs.of[sibling]!, sibling);
       if (this.isOverloaded(sibling) && this.#worthLocking(cpu, sibling)) return;
     }
     const order = this.#llcs.order(cpu);
     while (this.#nth[cpu]! < order.length) {
-      const mask = this.#masks[order[this.#nth[cpu]!]!]!;
-      const ns = this.#nth[cpu] === 0 ? k.costs.scanLlcNs : k.costs.scanFarNs;
+      const llc = order[this.#nth[cpu]!]!;
+      const mask = this.#masks[llc]!;
       if (this.#offset[cpu]! < 0) this.#origin[cpu] = this.#startOf(cpu);
       const origin = this.#origin[cpu]!;
       const from = this.#offset[cpu]!;
       const to = mask.next(origin, from + 1);
-      this.#find(cpu, ns * mask.linesBetween(origin, from, to < 0 ? k.nrCpus - 1 : to));
+      if (from < 0) this.#readLine(llc, origin);
+      const end = to < 0 ? k.nrCpus - 1 : to;
+      for (let at = mask.nextLine(origin, Math.max(from, 0)); at <= end; at = mask.nextLine(origin, at)) {
+        this.#readLine(llc, (origin + at) % k.nrCpus);
+      }
       if (to < 0) {
         this.#nth[cpu]!++;
         this.#offset[cpu] = -1;
@@ -170,6 +193,12 @@ export class TaskStealing {
     this.#stage[cpu] = Stage.DONE;
   }
 
+  /** The walk comes to the line of the mask of the LLC that has the CPU. */
+  #readLine(llc: number, cpu: number): void {
+    const line = this.#lines[llc]![this.#masks[llc]!.lineOf(cpu)]!;
+    if (line >= 0) this.#findNs += readFrom(line);
+  }
+
   #startOf(cpu: number): number {
     if (this.#tunables.start === 'self') return cpu;
     return this.#tunables.start === 'last' ? this.#last[cpu]! : this.#random.below(cpu, k.nrCpus);
@@ -179,7 +208,7 @@ export class TaskStealing {
   #worthLocking(cpu: number, source: number): boolean {
     if (source === cpu) return false;
     this.#sawOverloaded[cpu] = 1;
-    this.#find(cpu, this.#farNs(cpu, source));
+    this.#look(cpu, source);
     if (cfs.hNrRunning[source]! < 2) return false;
     this.#source[cpu] = source;
     this.#stage[cpu] = Stage.TAKE;
@@ -189,6 +218,7 @@ export class TaskStealing {
   /** @spec 20 §5, `steal_from` steps 2-5 */
   #take(cpu: number, source: number): void {
     this.#stage[cpu] = Stage.SEARCH;
+    this.#findNs += takeLock(Line.RQ_LOCK + source, k.costs.detachNs);
     if (cfs.hNrRunning[source]! < 2 || k.cpuActive[source] === 0) return;
     updateRqClock(source);
     const task = movableTask(source, cpu);
@@ -207,7 +237,7 @@ export class TaskStealing {
   #stealRt(cpu: number): void {
     for (const llc of this.#llcs.order(cpu)) {
       for (const source of this.#llcs.cpus[llc]!) {
-        this.#find(cpu, this.#farNs(cpu, source));
+        this.#look(cpu, source);
         const task = source === cpu ? -1 : bestPushable(source, cpu);
         if (task < 0) continue;
         moveQueuedTask(task, cpu, MigrateCause.STEAL);
@@ -233,14 +263,21 @@ export class TaskStealing {
     return result;
   }
 
-  #farNs(cpu: number, other: number): number {
-    return this.#llcs.of[cpu] === this.#llcs.of[other] ? k.costs.scanLlcNs : k.costs.scanFarNs;
-  }
-
-  /** Time spent on looking for tasks or on the marks that help to find them. @spec 20 §6 */
-  #find(cpu: number, ns: number): void {
+  /** An unlocked look at another queue. Counted, like the marks, as time spent on finding something. @spec 20 §6, 24 §7 */
+  #look(cpu: number, other: number): void {
+    const ns = this.#llcs.of[cpu] === this.#llcs.of[other] ? k.costs.scanLlcNs : k.costs.scanFarNs;
     this.#findNs += ns;
     charge(cpu, ns);
+  }
+
+  /** What is wrong with the marks, or null. */
+  checkBooks(): string | null {
+    if (!this.#on) return null;
+    for (let cpu = 0; cpu < k.nrCpus; cpu++) {
+      if (this.isOverloaded(cpu) !== cfs.hNrRunning[cpu]! >= 2)
+        return `CPU ${cpu} is marked wrongly as overloaded or not`;
+    }
+    return null;
   }
 }
 

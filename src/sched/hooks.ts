@@ -34,6 +34,8 @@ export type Counter = readonly [figure: string, value: number];
 export interface BalanceHooks {
   /** What its mechanisms have counted so far, by the names of figures (`figure-catalogue.ts`). */
   counters(): readonly Counter[];
+  /** What is wrong with the books of its mechanisms, or null; for tests. */
+  checkBooks(): string | null;
   /** Bits of `Watch`. */
   readonly watches: number;
   /** The kernel's tables are ready for a machine; nothing has run yet. */
@@ -78,6 +80,9 @@ export interface BalanceHooks {
 /** Never balances and never moves anything. */
 export class NullHooks implements BalanceHooks {
   readonly watches: number = 0;
+  checkBooks(): string | null {
+    return null;
+  }
   counters(): readonly Counter[] {
     return [];
   }

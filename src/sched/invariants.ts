@@ -24,7 +24,7 @@ export function checkInvariants(): string | null {
     const wrong = checkCfsRq(q);
     if (wrong !== null) return `cfs_rq ${q} of CPU ${cfs.cpu[q]}: ${wrong}`;
   }
-  return checkTasks() ?? checkNohz();
+  return checkTasks() ?? checkNohz() ?? k.hooks.checkBooks();
 }
 
 function checkCpu(cpu: number): string | null {

@@ -23,6 +23,13 @@ function walk(mask: SparseMask, origin: number, n: number): number[] {
   return seen;
 }
 
+/** Lines that a walk of the whole mask reads. */
+function lines(mask: SparseMask, origin: number, n: number): number {
+  let read = 1;
+  for (let at = mask.nextLine(origin, 0); at < n; at = mask.nextLine(origin, at)) read++;
+  return read;
+}
+
 /** A machine at a standstill whose CPUs steal. */
 function stealing(on: Parameters<typeof machine>, kinds: Kinds, change = ''): StillMachine {
   const m = still(machine(...on), kinds);
@@ -54,8 +61,8 @@ describe('spec 20 check 1: the sparse mask', () => {
     for (const cpu of [2, 13, 19]) mask.add(cpu);
     assert.deepEqual(walk(mask, 13, 20), [13, 19, 2]);
     assert.deepEqual(walk(mask, 14, 20), [19, 2, 13]);
-    assert.equal(new SparseMask(288, 3).linesBetween(0, -1, 287), 36);
-    assert.equal(new SparseMask(288, 3).linesBetween(100, -1, 287), 36);
+    assert.equal(lines(new SparseMask(288, 3), 0, 288), 36);
+    assert.equal(lines(new SparseMask(288, 3), 100, 288), 36);
   });
 
   test('property: as a set of numbers, and every line once', () => {
@@ -79,7 +86,7 @@ describe('spec 20 check 1: the sparse mask', () => {
             .sort((a, b) => ((a - origin + n) % n) - ((b - origin + n) % n));
           assert.deepEqual(walk(mask, origin, n), left);
           assert.equal(mask.count, left.length);
-          assert.equal(mask.linesBetween(origin, -1, n - 1), mask.nrLines);
+          assert.equal(lines(mask, origin, n), mask.nrLines);
         },
       ),
     );

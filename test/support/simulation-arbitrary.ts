@@ -225,6 +225,11 @@ export const anyPolicy: fc.Arbitrary<string> = fc
       'NO_GENTLE_FAIR_SLEEPERS',
       'NEXT_BUDDY',
       'NO_SIS_UTIL',
+      'steal=on',
+      'steal=on,steal.scope=machine,steal.density=0,steal.start=random,steal.min_avg_idle=0',
+      'steal=on,steal.scope=node,steal.start=last,steal.rt=on,steal.node_limit=100',
+      'newidle.gate=migration_cost',
+      'newidle.gate=none',
     ],
     { maxLength: 5 },
   )
