@@ -27,6 +27,7 @@ import type { Policy } from './policy.ts';
 import { Rebalance } from './rebalance.ts';
 import { IdleSearch, updateIdleCore } from './select-idle-sibling.ts';
 import { selectTaskRqFair } from './select-task-rq.ts';
+import { SharedRunq } from './shared-runq.ts';
 import { TaskStealing } from './steal.ts';
 
 /** What the SCHED softirq of a CPU is doing. */
@@ -45,6 +46,7 @@ export class MainlineBalance implements BalanceHooks {
   readonly #rebalance: Rebalance;
   readonly #nohz: NohzBalancer;
   readonly #steal: TaskStealing | null;
+  readonly #shared: SharedRunq | null;
   readonly #mode: Uint8Array;
   readonly #search: Uint8Array;
 
@@ -52,11 +54,13 @@ export class MainlineBalance implements BalanceHooks {
     const { parts, mechanisms } = policy;
     this.#parts = parts;
     this.#steal = parts.steal === 'on' ? new TaskStealing(nrCpus, mechanisms.steal) : null;
-    this.watches = this.#steal === null ? 0 : Watch.FAIR_COUNT;
+    this.#shared = parts.shared_runq === 'on' ? new SharedRunq(nrCpus, mechanisms.sharedRunq) : null;
+    this.watches =
+      (this.#steal === null ? 0 : Watch.FAIR_COUNT) | (this.#shared === null ? 0 : Watch.QUEUE | Watch.RUN);
     this.#idleSearch = new IdleSearch(nrCpus);
     this.#idlestSearch = new IdlestSearch();
     this.#lb = new LoadBalancer(new LbEnv(nrCpus), new DomainStats(), parts.active === 'stopper');
-    this.#newidle = new Newidle(nrCpus, this.#lb, mechanisms.newidle.gate);
+    this.#newidle = new Newidle(nrCpus, this.#lb, mechanisms.newidle.gate, this.#shared);
     this.#rebalance = new Rebalance(nrCpus, this.#lb);
     this.#nohz = new NohzBalancer(nrCpus, this.#rebalance);
     this.#mode = new Uint8Array(nrCpus);
@@ -65,14 +69,15 @@ export class MainlineBalance implements BalanceHooks {
 
   started(): void {
     this.#steal?.started();
+    this.#shared?.started();
   }
 
   counters(): readonly Counter[] {
-    return this.#steal?.counters() ?? [];
+    return [...(this.#steal?.counters() ?? []), ...(this.#shared?.counters() ?? [])];
   }
 
   checkBooks(): string | null {
-    return this.#steal?.checkBooks() ?? null;
+    return this.#steal?.checkBooks() ?? this.#shared?.checkBooks() ?? null;
   }
 
   selectTaskRqFair(task: number, prev: number, flags: number, cpu: number): number {
@@ -169,10 +174,22 @@ export class MainlineBalance implements BalanceHooks {
     this.#steal?.fairCountChanged(cpu, before, after);
   }
 
-  taskQueued(_cpu: number, _task: number): void {}
-  taskDequeued(_cpu: number, _task: number): void {}
-  taskPut(_cpu: number, _task: number): void {}
-  taskSet(_cpu: number, _task: number): void {}
+  taskQueued(cpu: number, task: number): void {
+    this.#shared?.taskQueued(cpu, task);
+  }
+
+  taskDequeued(_cpu: number, task: number): void {
+    this.#shared?.taskLeft(task);
+  }
+
+  taskPut(cpu: number, task: number): void {
+    this.#shared?.taskPut(cpu, task);
+  }
+
+  taskSet(_cpu: number, task: number): void {
+    this.#shared?.taskLeft(task);
+  }
+
   idleEntered(_cpu: number): void {}
   idleLeft(_cpu: number): void {}
   balanceCallback(_cpu: number): void {}

@@ -28,9 +28,26 @@ export interface StealTunables {
   readonly rt: boolean;
 }
 
+/** @spec 20 §9-10 */
+export const SHARED_RUNQ_INDEXES = ['insertion', 'enqueue'] as const;
+
+export interface SharedRunqTunables {
+  /** CPUs a shard. */
+  readonly shardSize: number;
+  /** Of a shard only the head is looked at. */
+  readonly headOnly: boolean;
+  /** Tasks are listed whenever they go into the tree, also when put back, or only when they become runnable on the CPU. */
+  readonly index: (typeof SHARED_RUNQ_INDEXES)[number];
+  /** The search that follows leaves out the domains up to the LLC's. */
+  readonly skipLlc: boolean;
+  /** No pull either when avg_idle is below what newidle balance asks for. */
+  readonly gated: boolean;
+}
+
 export interface Mechanisms {
   readonly newidle: NewidleTunables;
   readonly steal: StealTunables;
+  readonly sharedRunq: SharedRunqTunables;
 }
 
 export const DEFAULT_MECHANISMS: Mechanisms = {
@@ -44,4 +61,5 @@ export const DEFAULT_MECHANISMS: Mechanisms = {
     nodeLimit: 2,
     rt: false,
   },
+  sharedRunq: { shardSize: 6, headOnly: true, index: 'insertion', skipLlc: true, gated: false },
 };

@@ -18,13 +18,15 @@ import type { LoadBalancer } from './load-balance.ts';
 import type { NewidleTunables } from './mechanisms.ts';
 import { updateMisfitStatus } from './misfit.ts';
 import { newidleCost, newidleStats } from './newidle-cost.ts';
+import type { SharedRunq } from './shared-runq.ts';
 
 /** Where a newidle balance is. */
-const Step = { DOMAIN: 0, DECIDE: 1, ACCOUNT: 2 } as const;
+const Step = { DOMAIN: 0, DECIDE: 1, ACCOUNT: 2, SHARED: 3 } as const;
 
 export class Newidle {
   readonly #lb: LoadBalancer;
   readonly #gate: NewidleTunables['gate'];
+  readonly #shared: SharedRunq | null;
   readonly #step: Uint8Array;
   readonly #domain: Int32Array;
   readonly #since: Float64Array;
@@ -34,9 +36,10 @@ export class Newidle {
   readonly #weight: Int32Array;
   readonly #next: Float64Array;
 
-  constructor(nrCpus: number, lb: LoadBalancer, gate: NewidleTunables['gate']) {
+  constructor(nrCpus: number, lb: LoadBalancer, gate: NewidleTunables['gate'], shared: SharedRunq | null = null) {
     this.#lb = lb;
     this.#gate = gate;
+    this.#shared = shared;
     this.#step = new Uint8Array(nrCpus);
     this.#domain = new Int32Array(nrCpus);
     this.#since = new Float64Array(nrCpus);
@@ -65,7 +68,18 @@ export class Newidle {
     this.#pulled[cpu] = 0;
     this.#cost[cpu] = 0;
     const lowest = sd.lowest[cpu]!;
-    if (lowest < 0 || !k.overload || rq.avgIdle[cpu]! < this.#leastIdleNs(lowest)) {
+    if (this.#shared !== null && k.overload && !(this.#shared.gated && lowest >= 0 && this.#tooShort(cpu, lowest))) {
+      this.#shared.begin(cpu);
+      this.#domain[cpu] = lowest;
+      this.#step[cpu] = Step.SHARED;
+      return true;
+    }
+    return this.#beginWalk(cpu, lowest);
+  }
+
+  /** The gates of the search from this domain upwards; false if it is over already. */
+  #beginWalk(cpu: number, lowest: number): boolean {
+    if (lowest < 0 || !k.overload || this.#tooShort(cpu, lowest)) {
       if (lowest >= 0) this.#bumpNext(cpu, lowest);
       this.#out(cpu);
       return false;
@@ -78,6 +92,23 @@ export class Newidle {
     return true;
   }
 
+  /** The shared queue has been tried: true if the domains are to be searched. @spec 20 §9 */
+  #afterShared(cpu: number, pulled: number): boolean {
+    const lowest = this.#domain[cpu]!;
+    this.#domain[cpu] = -1;
+    this.#pulled[cpu] = pulled;
+    if (pulled !== 0 || rq.ttwuPending[cpu] !== 0) {
+      this.#finish(cpu);
+      return false;
+    }
+    const llc = this.#shared!.skipsLlc ? k.sd.tree.sdLlc[cpu]! : -1;
+    return this.#beginWalk(cpu, llc < 0 ? lowest : k.sd.parent[llc]!);
+  }
+
+  #tooShort(cpu: number, lowest: number): boolean {
+    return rq.avgIdle[cpu]! < this.#leastIdleNs(lowest);
+  }
+
   /** avg_idle below this is too short for any search. @spec 20 §7.6, 22 §4 */
   #leastIdleNs(lowest: number): number {
     if (this.#gate === 'domain_cost') return k.sd.maxNewidleLbCost[lowest]!;
@@ -86,6 +117,11 @@ export class Newidle {
 
   /** Goes on with the search. Its result as hooks.ts has it. */
   step(cpu: number): number {
+    if (this.#step[cpu] === Step.SHARED) {
+      const pulled = this.#shared!.step(cpu);
+      if (pulled === UNFINISHED) return UNFINISHED;
+      if (!this.#afterShared(cpu, pulled)) return this.#pulled[cpu]!;
+    }
     while (this.#domain[cpu]! >= 0) {
       if (this.#step[cpu] === Step.DOMAIN && !this.#enter(cpu)) continue;
       if (this.#step[cpu] === Step.DECIDE) {

@@ -5,7 +5,7 @@
 import { UserError } from '../base/errors.ts';
 import { costProfile, listCostProfiles } from '../machine/cost-profile.ts';
 import type { Environment, Tunables } from '../sched/config.ts';
-import { type Mechanisms, NEWIDLE_GATES, STEAL_SCOPES, STEAL_STARTS } from './mechanisms.ts';
+import { type Mechanisms, NEWIDLE_GATES, SHARED_RUNQ_INDEXES, STEAL_SCOPES, STEAL_STARTS } from './mechanisms.ts';
 import type { Policy } from './policy.ts';
 
 type SettingKind = 'ns' | 'int' | 'bool' | 'word';
@@ -99,6 +99,16 @@ export const SETTINGS: Readonly<Record<string, Setting>> = {
   'steal.min_avg_idle': mechanism('steal', 'minAvgIdleNs', 'ns', 'no attempt when the CPU expects to idle less'),
   'steal.node_limit': mechanism('steal', 'nodeLimit', 'int', 'no stealing on machines of more nodes', { max: 1024 }),
   'steal.rt': mechanism('steal', 'rt', 'bool', 'also steal real-time tasks that wait'),
+  'shared_runq.shard_size': mechanism('sharedRunq', 'shardSize', 'int', 'CPUs that share a list', {
+    min: 1,
+    max: 8192,
+  }),
+  'shared_runq.head_only': mechanism('sharedRunq', 'headOnly', 'bool', 'only the head of a list may be taken'),
+  'shared_runq.index': mechanism('sharedRunq', 'index', 'word', 'listed when in the tree, or only when enqueued', {
+    values: SHARED_RUNQ_INDEXES,
+  }),
+  'shared_runq.skip_llc': mechanism('sharedRunq', 'skipLlc', 'bool', 'the search that follows begins above the LLC'),
+  'shared_runq.gated': mechanism('sharedRunq', 'gated', 'bool', 'no pull either when avg_idle is too short to search'),
   costs: {
     kind: 'word',
     about: 'cost profile: what things cost on the machine',
