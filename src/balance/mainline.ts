@@ -60,7 +60,7 @@ export class MainlineBalance implements BalanceHooks {
     this.#idleSearch = new IdleSearch(nrCpus);
     this.#idlestSearch = new IdlestSearch();
     this.#lb = new LoadBalancer(new LbEnv(nrCpus), new DomainStats(), parts.active === 'stopper');
-    this.#newidle = new Newidle(nrCpus, this.#lb, mechanisms.newidle.gate, this.#shared);
+    this.#newidle = new Newidle(nrCpus, this.#lb, mechanisms.newidle, this.#shared);
     this.#rebalance = new Rebalance(nrCpus, this.#lb);
     this.#nohz = new NohzBalancer(nrCpus, this.#rebalance);
     this.#mode = new Uint8Array(nrCpus);

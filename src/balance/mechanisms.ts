@@ -12,6 +12,8 @@ export const STEAL_STARTS = ['self', 'random', 'last'] as const;
 export interface NewidleTunables {
   /** The first gate: avg_idle below the cost of the lowest domain, below migration_cost, or no such gate. */
   readonly gate: (typeof NEWIDLE_GATES)[number];
+  /** A failed attempt raises the domain's remembered cost by half. */
+  readonly costBump: boolean;
 }
 
 /** @spec 20 §2, §4, §5, §10 */
@@ -51,7 +53,7 @@ export interface Mechanisms {
 }
 
 export const DEFAULT_MECHANISMS: Mechanisms = {
-  newidle: { gate: 'domain_cost' },
+  newidle: { gate: 'domain_cost', costBump: false },
   steal: {
     density: 3,
     scope: 'llc',

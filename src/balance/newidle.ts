@@ -17,7 +17,7 @@ import { getInterval, Idle } from './env.ts';
 import type { LoadBalancer } from './load-balance.ts';
 import type { NewidleTunables } from './mechanisms.ts';
 import { updateMisfitStatus } from './misfit.ts';
-import { newidleCost, newidleStats } from './newidle-cost.ts';
+import { bumpNewidleCost, newidleCost, newidleStats } from './newidle-cost.ts';
 import type { SharedRunq } from './shared-runq.ts';
 
 /** Where a newidle balance is. */
@@ -25,7 +25,7 @@ const Step = { DOMAIN: 0, DECIDE: 1, ACCOUNT: 2, SHARED: 3 } as const;
 
 export class Newidle {
   readonly #lb: LoadBalancer;
-  readonly #gate: NewidleTunables['gate'];
+  readonly #tunables: NewidleTunables;
   readonly #shared: SharedRunq | null;
   readonly #step: Uint8Array;
   readonly #domain: Int32Array;
@@ -36,9 +36,9 @@ export class Newidle {
   readonly #weight: Int32Array;
   readonly #next: Float64Array;
 
-  constructor(nrCpus: number, lb: LoadBalancer, gate: NewidleTunables['gate'], shared: SharedRunq | null = null) {
+  constructor(nrCpus: number, lb: LoadBalancer, tunables: NewidleTunables, shared: SharedRunq | null = null) {
     this.#lb = lb;
-    this.#gate = gate;
+    this.#tunables = tunables;
     this.#shared = shared;
     this.#step = new Uint8Array(nrCpus);
     this.#domain = new Int32Array(nrCpus);
@@ -111,8 +111,9 @@ export class Newidle {
 
   /** avg_idle below this is too short for any search. @spec 20 §7.6, 22 §4 */
   #leastIdleNs(lowest: number): number {
-    if (this.#gate === 'domain_cost') return k.sd.maxNewidleLbCost[lowest]!;
-    return this.#gate === 'migration_cost' ? k.tunables.migrationCostNs : 0;
+    const { gate } = this.#tunables;
+    if (gate === 'domain_cost') return k.sd.maxNewidleLbCost[lowest]!;
+    return gate === 'migration_cost' ? k.tunables.migrationCostNs : 0;
   }
 
   /** Goes on with the search. Its result as hooks.ts has it. */
@@ -151,7 +152,7 @@ export class Newidle {
       return false;
     }
     let weight = 1;
-    if (k.features.NI_RANDOM) {
+    if (k.features.NI_RANDOM && !(k.features.NI_RATE && sd.newidleRatio[domain]! >= 1024)) {
       weight = 1 + sd.newidleRatio[domain]!;
       if (k.random.below(cpu, 1024) > weight) {
         newidleStats(domain, 0);
@@ -174,6 +175,7 @@ export class Newidle {
     this.#since[cpu] = k.now;
     this.#cost[cpu]! += cost;
     newidleCost(this.#domain[cpu]!, cost, this.#pulled[cpu] !== 0 ? this.#weight[cpu]! : 0);
+    if (this.#tunables.costBump && this.#pulled[cpu] === 0) bumpNewidleCost(this.#domain[cpu]!);
     this.#step[cpu] = Step.DOMAIN;
     this.#advance(cpu);
   }

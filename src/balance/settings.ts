@@ -92,6 +92,7 @@ export const SETTINGS: Readonly<Record<string, Setting>> = {
   'newidle.gate': mechanism('newidle', 'gate', 'word', 'avg_idle below what ends newidle balance before it begins', {
     values: NEWIDLE_GATES,
   }),
+  'newidle.cost_bump': mechanism('newidle', 'costBump', 'bool', 'a failed attempt raises the domain’s cost by half'),
   'steal.density': mechanism('steal', 'density', 'int', '2^density CPUs share a line of the mask', { max: 6 }),
   'steal.scope': mechanism('steal', 'scope', 'word', 'how far a CPU goes to steal', { values: STEAL_SCOPES }),
   'steal.start': mechanism('steal', 'start', 'word', 'where the walk of the mask begins', { values: STEAL_STARTS }),

@@ -23,6 +23,8 @@ export interface Features {
   UTIL_EST: boolean;
   UTIL_EST_FASTUP: boolean;
   NI_RANDOM: boolean;
+  /** Linux 7.0. @spec 22 §4 */
+  NI_RATE: boolean;
   ALT_PERIOD: boolean;
   BASE_SLICE: boolean;
 }
@@ -45,6 +47,7 @@ export const DEFAULT_FEATURES: Readonly<Features> = {
   UTIL_EST: true,
   UTIL_EST_FASTUP: true,
   NI_RANDOM: true,
+  NI_RATE: false,
   ALT_PERIOD: true,
   BASE_SLICE: true,
 };

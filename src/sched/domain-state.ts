@@ -62,6 +62,8 @@ export class DomainState {
   readonly newidleCall: Int32Array;
   readonly newidleSuccess: Int32Array;
   readonly newidleRatio: Int32Array;
+  /** When the ratio was worked out last, ns. */
+  readonly newidleStamp: Float64Array;
   /** schedstat counters, `DOMAIN_COUNTERS` a domain. */
   readonly counters: Float64Array;
 
@@ -132,6 +134,7 @@ export class DomainState {
     this.newidleCall = new Int32Array(n).fill(512);
     this.newidleSuccess = new Int32Array(n).fill(256);
     this.newidleRatio = new Int32Array(n).fill(512);
+    this.newidleStamp = new Float64Array(n);
     this.counters = new Float64Array(n * DOMAIN_COUNTERS);
 
     this.groupBase = Int32Array.from(groups, (g) => lists.add(g.cpus));

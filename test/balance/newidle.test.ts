@@ -1,15 +1,19 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { Idle } from '../../src/balance/env.ts';
+import { DEFAULT_MECHANISMS } from '../../src/balance/mechanisms.ts';
 import { Newidle } from '../../src/balance/newidle.ts';
 import { newidleCost, newidleStats } from '../../src/balance/newidle-cost.ts';
+import { RandomStreams } from '../../src/engine/random.ts';
 import type { Topology } from '../../src/machine/topology.ts';
+import { moveQueuedTask } from '../../src/sched/activate.ts';
 import { SD } from '../../src/sched/domains.ts';
 import { UNFINISHED } from '../../src/sched/hooks.ts';
 import { k } from '../../src/sched/kernel.ts';
 import * as loop from '../../src/sched/loop.ts';
 import { Todo } from '../../src/sched/loop.ts';
 import * as rq from '../../src/sched/rq.ts';
+import * as tasks from '../../src/sched/tasks.ts';
 import { MS, RUN, SLEEP, simulate } from '../support/simulate.ts';
 import { machine } from '../support/trace-builder.ts';
 import { type Kinds, type StillMachine, still } from './still-machine.ts';
@@ -28,8 +32,8 @@ function atWork(topology: Topology, policy = 'linux-6.1,NO_NI_RANDOM', kinds: Ki
 }
 
 /** Newidle balance of a CPU: null if it does not begin, else what it returns. Each step it has to pay for takes `stepNs`. */
-function newidle(m: StillMachine, cpu: number, stepNs = 0): number | null {
-  const n = new Newidle(k.nrCpus, m.lb, 'domain_cost');
+function newidle(m: StillMachine, cpu: number, stepNs = 0, tunables = DEFAULT_MECHANISMS.newidle): number | null {
+  const n = new Newidle(k.nrCpus, m.lb, tunables);
   k.thisCpu = cpu;
   if (!n.begin(cpu)) return null;
   for (;;) {
@@ -129,13 +133,13 @@ describe('a CPU about to idle', () => {
 
   test('runs what came meanwhile: a CFS task counts as pulled, others have the classes asked again', () => {
     const m = atWork(machine(8), undefined, { a: {}, b: {} });
-    const n = new Newidle(k.nrCpus, m.lb, 'domain_cost');
+    const n = new Newidle(k.nrCpus, m.lb, DEFAULT_MECHANISMS.newidle);
     k.thisCpu = 1;
     assert.equal(n.begin(1), true);
     rq.nrRunning[1] = 1;
     assert.equal(n.step(1), -1);
     const other = atWork(machine(8), undefined, ['a']);
-    const again = new Newidle(k.nrCpus, other.lb, 'domain_cost');
+    const again = new Newidle(k.nrCpus, other.lb, DEFAULT_MECHANISMS.newidle);
     k.thisCpu = 1;
     assert.equal(again.begin(1), true);
     other.cpu(1, { nr: 1 });
@@ -237,6 +241,104 @@ describe('how often searching is worth it', () => {
     k.random.below = () => 1023;
     newidle(m, 1);
     assert.deepEqual(searched(m, 1, 'MC', 'DIE'), [0, 1]);
+  });
+});
+
+describe('spec 22 check 7: NI_RANDOM learns how often searching helps', () => {
+  /** Calls of newidle balance of which a share `p` would find a task, were they to search. */
+  const learned = (p: number, calls: number) => {
+    const m = atWork(machine(8), 'linux-6.1,costs=milan', ['a', 'b']);
+    const sd = m.domain(1, 'MC');
+    const anywhere = tasks.allowed[m.slot('b')]!;
+    const here = k.affinity.of([0]);
+    const random = new RandomStreams(1);
+    random.seed(0, 1, 'test', 0);
+    let expected = 0;
+    let sum = 0;
+    for (let call = 0; call < calls; call++) {
+      tasks.allowed[m.slot('b')] = random.below(0, 1000) < 1000 * p ? anywhere : here;
+      expected += Math.min(1, (2 + k.sd.newidleRatio[sd]!) / 1024);
+      if (newidle(m, 1, 1) === 1) moveQueuedTask(m.slot('b'), 0, 0);
+      if (call >= calls / 2) sum += k.sd.newidleRatio[sd]!;
+    }
+    // It is worked out of the last calls only and so jumps about: its mean over the second half.
+    return { ratio: sum / (calls / 2), attempts: searched(m, 1, 'MC')[0]!, expected };
+  };
+
+  test('the ratio comes to 1024 p, though most calls are skipped', () => {
+    for (const p of [0.25, 0.5, 0.75]) {
+      const { ratio } = learned(p, 20_000);
+      assert.ok(Math.abs(ratio / (1024 * p) - 1) < 0.1, `p ${p}: ${ratio}`);
+    }
+  });
+
+  test('it attempts (2 + ratio) / 1024 of the calls', () => {
+    for (const p of [0, 0.25, 0.75]) {
+      const { attempts, expected } = learned(p, 20_000);
+      assert.ok(Math.abs(attempts - expected) < 4 * Math.sqrt(expected), `p ${p}: ${attempts}, ${expected} expected`);
+    }
+  });
+
+  test('in vain it is one call in 512', () => {
+    const { ratio, attempts } = learned(0, 40_000);
+    const early = learned(0, 10_000).attempts;
+    assert.equal(ratio, 0);
+    assert.ok(Math.abs((attempts - early) / 30_000 - 1 / 512) < 0.0008, `${attempts - early}`);
+  });
+});
+
+describe('spec 22 check 8: with NI_RATE who tries seldom may try', () => {
+  const ratioAfter = (ns: number) => {
+    const m = still(machine(4), [], 'linux-6.1,NI_RATE');
+    const sd = m.domain(0, 'MC');
+    k.sd.newidleCall[sd] = 0;
+    k.sd.newidleSuccess[sd] = 0;
+    k.sd.newidleStamp[sd] = k.now;
+    for (let call = 1; call <= 1024; call++) {
+      if (call === 1024) k.now += ns;
+      newidleStats(sd, 0);
+    }
+    return k.sd.newidleRatio[sd]!;
+  };
+
+  test('1024 calls in 4 s or more are always attempted', () => {
+    assert.equal(ratioAfter(4.3e9), 1024);
+    assert.equal(ratioAfter(60e9), 1024);
+    const m = atWork(machine(8), 'linux-6.1,NI_RATE');
+    k.sd.newidleRatio[m.domain(1, 'MC')] = 1024;
+    k.random.below = () => 1023;
+    assert.equal(newidle(m, 1, 1), 1);
+  });
+
+  test('at 10 kHz it is worth little', () => {
+    assert.equal(ratioAfter(102.4e6), 24);
+    assert.equal(ratioAfter(100e6), 23);
+  });
+});
+
+test('the cost bump of 6.17: a failed attempt raises the cost by half, up to the migration cost and 200 ns', () => {
+  const m = atWork(machine(8), 'linux-6.1,NO_NI_RANDOM', { a: {}, pinned: { cpus: [0] } });
+  const sd = m.domain(1, 'MC');
+  k.sd.maxNewidleLbCost[sd] = 200_000;
+  const costs: number[] = [];
+  for (let i = 0; i < 4; i++) {
+    rq.avgIdle[1] = 1_000_000;
+    assert.equal(newidle(m, 1, 1, { ...DEFAULT_MECHANISMS.newidle, costBump: true }), 0);
+    costs.push(k.sd.maxNewidleLbCost[sd]!);
+  }
+  assert.deepEqual(costs, [300_000, 450_000, 500_200, 500_200]);
+});
+
+describe('the first gate', () => {
+  test('migration_cost: avg_idle has to reach that, whatever the domain costs', () => {
+    const looks = (gate: 'migration_cost' | 'none', avgIdle: number) => {
+      const m = atWork(machine(8));
+      rq.avgIdle[1] = avgIdle;
+      k.sd.maxNewidleLbCost[m.domain(1, 'MC')] = 0;
+      return newidle(m, 1, 0, { ...DEFAULT_MECHANISMS.newidle, gate }) !== null;
+    };
+    assert.deepEqual([looks('migration_cost', 499_999), looks('migration_cost', 500_000)], [false, true]);
+    assert.equal(looks('none', 0), true);
   });
 });
 

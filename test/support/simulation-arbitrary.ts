@@ -232,7 +232,8 @@ export const anyPolicy: fc.Arbitrary<string> = fc
       'shared_runq=on,shared_runq.shard_size=1,shared_runq.head_only=off,shared_runq.skip_llc=off',
       'shared_runq=on,shared_runq.index=enqueue,shared_runq.gated=on',
       'newidle.gate=migration_cost',
-      'newidle.gate=none',
+      'newidle.gate=none,newidle.cost_bump=on',
+      'NI_RATE',
     ],
     { maxLength: 5 },
   )
