@@ -6,6 +6,7 @@ import * as avg from '../sched/averages.ts';
 import { AVG_SE } from '../sched/averages.ts';
 import * as cfs from '../sched/cfs-rq.ts';
 import { updateRqClock } from '../sched/clock.ts';
+import { considered } from '../sched/decide.ts';
 import { DOMAIN_COUNTERS, Lb } from '../sched/domain-state.ts';
 import { SD } from '../sched/domains.ts';
 import * as se from '../sched/entity.ts';
@@ -18,6 +19,7 @@ import * as rq from '../sched/rq.ts';
 import { charge } from '../sched/signals.ts';
 import * as tasks from '../sched/tasks.ts';
 import { Class, Policy } from '../sched/tasks.ts';
+import { Reason } from '../trace/decisions.ts';
 import { Ev, MigrateCause } from '../trace/events.ts';
 import { Idle, type LbEnv, LbFlag, Migrate, NR_MIGRATE_BREAK } from './env.ts';
 import { taskFitsCpu } from './misfit.ts';
@@ -26,6 +28,7 @@ import { taskFitsCpu } from './misfit.ts';
 export function canMigrateTask(env: LbEnv, task: number): boolean {
   if (k.recorder.on[Ev.CAN_MIGRATE]) recordCanMigrate(env, task);
   const may = mayMigrate(env, task);
+  if (!may && k.deciding) noteRefused(env, task);
   if (k.tracing) record(Ev.CAN_MIGRATE_RET, k.thisCpu, may ? 1 : 0);
   return may;
 }
@@ -110,6 +113,29 @@ function migrateDegradesLocality(env: LbEnv, task: number): number {
   return -1;
 }
 
+/** Why the task may not go, for the record: the same questions, asked again. */
+function noteRefused(env: LbEnv, task: number): void {
+  let reason: Reason = Reason.CACHE_HOT;
+  let why = 'it ran less than migration_cost ago';
+  if (throttledPair(task, env.srcCpu, env.dstCpu)) {
+    reason = Reason.ALL_PINNED;
+    why = 'its group is throttled';
+  } else if (tasks.perCpuKthread[task] !== 0) {
+    reason = Reason.ALL_PINNED;
+    why = 'it is a kernel thread of that CPU';
+  } else if (!allowed(task, env.dstCpu)) {
+    reason = Reason.ALL_PINNED;
+    why = 'its affinity does not allow the CPU';
+  } else if (rq.curr[env.srcCpu] === task || tasks.onCpu[task] !== 0) {
+    reason = Reason.RUNNING;
+    why = 'it is running';
+  } else if (migrateDegradesLocality(env, task) > 0) {
+    why = 'it would leave its preferred node';
+  }
+  env.refused[reason]! += 1;
+  considered(task, reason, why);
+}
+
 /** Takes tasks off the source until the imbalance is made up for; they wait in `env.tasks`. @spec 06 §10 */
 export function detachTasks(env: LbEnv): number {
   const { sd } = k;
@@ -147,6 +173,23 @@ export function detachTasks(env: LbEnv): number {
 
 /** Is the task small enough to move? If so it is taken off the imbalance. */
 function fitsImbalance(env: LbEnv, task: number): boolean {
+  const fits = takeOffImbalance(env, task);
+  if (!fits && k.deciding) {
+    env.refused[Reason.IMBALANCE]! += 1;
+    considered(task, Reason.IMBALANCE, DOES_NOT_FIT[env.migrationType]!);
+  }
+  return fits;
+}
+
+/** By `Migrate`. */
+const DOES_NOT_FIT = [
+  'its load is more than the imbalance',
+  'its utilisation is more than the imbalance',
+  '',
+  'it fits the CPU where it is',
+];
+
+function takeOffImbalance(env: LbEnv, task: number): boolean {
   const failed = Math.min(k.sd.nrBalanceFailed[env.sd]!, 63);
   switch (env.migrationType) {
     case Migrate.LOAD: {
@@ -173,9 +216,12 @@ function fitsImbalance(env: LbEnv, task: number): boolean {
   }
 }
 
+const FORCED = 'cache hot, but nr_balance_failed > cache_nice_tries';
+
 /** @spec 06 §12 */
 export function detachTask(env: LbEnv, task: number): void {
   if (k.tracing) recordTask(Ev.DETACH, k.thisCpu, task, env.srcCpu, env.dstCpu);
+  if (k.deciding) considered(task, Reason.PULLED, tasks.hot[task] !== 0 ? FORCED : '');
   if (tasks.hot[task] !== 0) {
     tasks.hot[task] = 0;
     k.sd.counters[env.sd * DOMAIN_COUNTERS + env.idle * 8 + Lb.HOT_GAINED]! += 1;

@@ -5,6 +5,7 @@
 
 import { k, msecsToJiffies } from '../sched/kernel.ts';
 import * as rq from '../sched/rq.ts';
+import { REASONS, Reason } from '../trace/decisions.ts';
 
 export const Idle = { IDLE: 0, NOT_IDLE: 1, NEWLY_IDLE: 2 } as const;
 
@@ -55,6 +56,11 @@ export class LbEnv {
   /** Tasks detached so far, in order. */
   readonly tasks: Int32Array;
   nrTasks = 0;
+  /** Why the pass did nothing, for its decision record; the rule in the kernel's words. */
+  reason: Reason = Reason.NONE;
+  why = '';
+  /** How many tasks were refused for each reason; counted only when decisions are recorded. */
+  readonly refused = new Int32Array(REASONS.length);
 
   constructor(nrCpus: number) {
     this.cpus = new Uint32Array((nrCpus + 31) >>> 5);
@@ -79,6 +85,15 @@ export class LbEnv {
     this.dstCoreIdle = false;
     this.restricted = false;
     this.nrTasks = 0;
+    this.reason = Reason.NONE;
+    this.why = '';
+  }
+
+  /** The pass does nothing, for this reason: always false. */
+  refuse(reason: Reason, why: string): false {
+    this.reason = reason;
+    this.why = why;
+    return false;
   }
 
   has(cpu: number): boolean {

@@ -4,9 +4,11 @@
 
 import * as avg from '../sched/averages.ts';
 import * as cfs from '../sched/cfs-rq.ts';
+import { singledOut } from '../sched/decide.ts';
 import { SD } from '../sched/domains.ts';
 import { k } from '../sched/kernel.ts';
 import * as rq from '../sched/rq.ts';
+import { Reason } from '../trace/decisions.ts';
 import {
   adjustNumaImbalance,
   asymPrefer,
@@ -19,35 +21,60 @@ import {
 } from './env.ts';
 import { type DomainStats, fbqClassifyRq } from './group-stats.ts';
 
+const LOCAL_ABOVE_BUSIEST = 'local avg_load >= busiest avg_load';
+const LOCAL_ABOVE_DOMAIN = 'local avg_load >= avg_load of the domain';
+/** Why no queue would do, by `Migrate`. */
+const NO_QUEUE = [
+  'no queue has two tasks, or one of no more load than the imbalance',
+  'no queue has two CFS tasks',
+  'no queue has a CFS task',
+  'no queue has a misfit task',
+];
+
 /** Group to pull from, or -1 for "balanced"; the imbalance is in `env`. @spec 06 §7 */
 export function findBusiestGroup(env: LbEnv, sds: DomainStats): number {
   sds.update(env);
   env.imbalance = 0;
   const { group } = sds.busiest;
-  if (group < 0 || !isImbalanced(env, sds)) return -1;
+  if (group < 0) {
+    env.refuse(Reason.NO_BUSIEST_GROUP, 'no other group has a CFS task that this CPU could help');
+    return -1;
+  }
+  if (k.deciding) singledOut(group);
+  if (!isImbalanced(env, sds)) return -1;
   calculateImbalance(env, sds);
-  return env.imbalance === 0 ? -1 : group;
+  if (env.imbalance !== 0) return group;
+  if (env.reason === Reason.NONE) env.refuse(Reason.IMBALANCE, 'calculate_imbalance: nothing to move');
+  return -1;
 }
 
 function isImbalanced(env: LbEnv, sds: DomainStats): boolean {
   const { local, busiest } = sds;
   if (busiest.type === GroupType.MISFIT_TASK) return true;
-  if (k.energyAware && !k.overutilized) return false;
+  if (k.energyAware && !k.overutilized) {
+    return env.refuse(Reason.OUT_OF_SCOPE, 'energy-aware placement: the root domain is not overutilized');
+  }
   if (busiest.type === GroupType.ASYM_PACKING || busiest.type === GroupType.IMBALANCED) return true;
-  if (local.type > busiest.type) return false;
+  if (local.type > busiest.type) return env.refuse(Reason.GROUP_TYPE, 'local group_type > busiest group_type');
   if (local.type === GroupType.OVERLOADED) {
-    if (local.avgLoad >= busiest.avgLoad) return false;
+    if (local.avgLoad >= busiest.avgLoad) return env.refuse(Reason.IMBALANCE, LOCAL_ABOVE_BUSIEST);
     sds.avgLoad = Math.floor((sds.totalLoad * 1024) / sds.totalCapacity);
-    if (local.avgLoad >= sds.avgLoad) return false;
-    if (100 * busiest.avgLoad <= k.sd.imbalancePct[env.sd]! * local.avgLoad) return false;
+    if (local.avgLoad >= sds.avgLoad) return env.refuse(Reason.IMBALANCE, LOCAL_ABOVE_DOMAIN);
+    if (100 * busiest.avgLoad <= k.sd.imbalancePct[env.sd]! * local.avgLoad) {
+      return env.refuse(Reason.IMBALANCE, 'busiest avg_load is within imbalance_pct of local avg_load');
+    }
   }
   if (sds.preferSibling && local.type === GroupType.HAS_SPARE && busiest.sumNrRunning > local.sumNrRunning + 1) {
     return true;
   }
   if (busiest.type !== GroupType.OVERLOADED) {
-    if (env.idle === Idle.NOT_IDLE) return false;
-    if (busiest.weight > 1 && local.idleCpus <= busiest.idleCpus + 1) return false;
-    if (busiest.sumHNrRunning === 1) return false;
+    if (env.idle === Idle.NOT_IDLE) {
+      return env.refuse(Reason.GROUP_TYPE, 'this CPU is busy and the busiest group is not overloaded');
+    }
+    if (busiest.weight > 1 && local.idleCpus <= busiest.idleCpus + 1) {
+      return env.refuse(Reason.IMBALANCE, 'local idle_cpus <= busiest idle_cpus + 1');
+    }
+    if (busiest.sumHNrRunning === 1) return env.refuse(Reason.IMBALANCE, 'the busiest group has one CFS task');
   }
   return true;
 }
@@ -97,7 +124,11 @@ function spreadTasks(env: LbEnv, sds: DomainStats, flags: number): void {
     x = local.idleCpus - busiest.idleCpus;
     if (x < 0) x += 2 ** 32;
   }
-  if ((flags & SD.NUMA) !== 0) x = adjustNumaImbalance(x, local.sumNrRunning + 1, k.sd.imbNumaNr[env.sd]!);
+  if ((flags & SD.NUMA) !== 0 && x > 0) {
+    x = adjustNumaImbalance(x, local.sumNrRunning + 1, k.sd.imbNumaNr[env.sd]!);
+    if (x === 0)
+      env.refuse(Reason.IMBALANCE, 'adjust_numa_imbalance: 2 or less are allowed while running <= imb_numa_nr');
+  }
   env.imbalance = Math.floor(x / 2);
 }
 
@@ -107,11 +138,13 @@ function equaliseLoad(env: LbEnv, sds: DomainStats): void {
   if (local.type < GroupType.OVERLOADED) {
     local.avgLoad = Math.floor((local.load * 1024) / local.capacity);
     if (local.avgLoad >= busiest.avgLoad) {
+      env.refuse(Reason.IMBALANCE, LOCAL_ABOVE_BUSIEST);
       env.imbalance = 0;
       return;
     }
     sds.avgLoad = Math.floor((sds.totalLoad * 1024) / sds.totalCapacity);
     if (local.avgLoad >= sds.avgLoad) {
+      env.refuse(Reason.IMBALANCE, LOCAL_ABOVE_DOMAIN);
       env.imbalance = 0;
       return;
     }
@@ -178,5 +211,6 @@ export function findBusiestQueue(env: LbEnv, group: number): number {
         }
     }
   }
+  if (busiest < 0) env.refuse(Reason.NO_BUSIEST_QUEUE, NO_QUEUE[env.migrationType]!);
   return busiest;
 }

@@ -5,6 +5,7 @@
 import * as avg from '../sched/averages.ts';
 import { AVG_SE } from '../sched/averages.ts';
 import * as cfs from '../sched/cfs-rq.ts';
+import { saw, singledOut } from '../sched/decide.ts';
 import { SD } from '../sched/domains.ts';
 import { Wake } from '../sched/hooks.ts';
 import { k } from '../sched/kernel.ts';
@@ -14,8 +15,10 @@ import { record, recordTask } from '../sched/record.ts';
 import * as rq from '../sched/rq.ts';
 import * as tasks from '../sched/tasks.ts';
 import { OnRq } from '../sched/tasks.ts';
+import { GroupRole } from '../trace/decisions.ts';
 import { Ev } from '../trace/events.ts';
 import { adjustNumaImbalance, GroupType } from './env.ts';
+import { because } from './explain-placement.ts';
 import { GroupStats, groupClassify } from './group-stats.ts';
 import { taskFitsCpu } from './misfit.ts';
 
@@ -28,7 +31,8 @@ export class IdlestSearch {
   findIdlestCpu(sd: number, task: number, cpu: number, prev: number, sdFlag: number): number {
     const { sd: d } = k;
     let chosen = cpu;
-    if (!spanAllows(sd, task)) return prev;
+    if (!spanAllows(sd, task)) return because(prev, 'the task may run nowhere in the domain: prev');
+    because(cpu, 'this CPU: no group or CPU of the domains is idler');
     if ((sdFlag & Wake.FORK) === 0) syncEntityLoadAvg(task);
     while (sd >= 0) {
       if ((d.flags[sd]! & domainFlag(sdFlag)) === 0) {
@@ -40,6 +44,7 @@ export class IdlestSearch {
         sd = d.child[sd]!;
         continue;
       }
+      if (k.deciding) singledOut(group);
       chosen = findIdlestGroupCpu(group, task, cpu);
       if (chosen === cpu) {
         sd = d.child[sd]!;
@@ -85,6 +90,7 @@ export class IdlestSearch {
       const isLocal = d.groupHas(group, cpu);
       const s = isLocal ? local : sgs;
       this.#gather(sd, group, task, s);
+      if (k.deciding) saw(s, d.level[sd]!, isLocal ? GroupRole.LOCAL : GroupRole.OTHER);
       if (isLocal) hasLocal = true;
       else if (isIdler(s, idlest)) idlest.copy(s);
     }
@@ -245,7 +251,7 @@ function findIdlestGroupCpu(group: number, task: number, cpu: number): number {
   const { sd: d } = k;
   const base = d.groupBase[group]!;
   const weight = d.groupWeight[group]!;
-  if (weight === 1) return d.lists[base]!;
+  if (weight === 1) return because(d.lists[base]!, 'the one CPU of the idlest group');
   let leastLoaded = cpu;
   let minLoad = Number.POSITIVE_INFINITY;
   let shallowest = -1;
@@ -254,7 +260,7 @@ function findIdlestGroupCpu(group: number, task: number, cpu: number): number {
   for (let i = 0; i < weight; i++) {
     const c = d.lists[base + i]!;
     if (!allowed(task, c)) continue;
-    if (schedIdleCpu(c)) return c;
+    if (schedIdleCpu(c)) return because(c, 'a CPU of the idlest group that has only SCHED_IDLE tasks');
     if (idleCpu(c)) {
       const state = rq.idleState[c]!;
       const exit = state < 0 ? -1 : k.costs.idleStates[state]!.exitNs;
@@ -274,5 +280,9 @@ function findIdlestGroupCpu(group: number, task: number, cpu: number): number {
       }
     }
   }
-  return shallowest >= 0 ? shallowest : leastLoaded;
+  if (shallowest < 0) return because(leastLoaded, 'the least loaded CPU of the idlest group');
+  return because(
+    shallowest,
+    'the idle CPU of the idlest group with the shallowest sleep, or idle for the shortest time',
+  );
 }

@@ -5,10 +5,13 @@
 import * as avg from '../sched/averages.ts';
 import { AVG_DL, AVG_RT } from '../sched/averages.ts';
 import * as cfs from '../sched/cfs-rq.ts';
+import { forget, saw } from '../sched/decide.ts';
 import { SD } from '../sched/domains.ts';
 import { k, msecsToJiffies } from '../sched/kernel.ts';
 import { cpuOverutilized, idleCpu } from '../sched/predicates.ts';
 import * as rq from '../sched/rq.ts';
+import { GroupRole } from '../trace/decisions.ts';
+import { Ev } from '../trace/events.ts';
 import { asymPrefer, capacityGreater, capacityReduced, Fbq, GroupType, Idle, type LbEnv } from './env.ts';
 
 /** What a pass knows of one group. */
@@ -79,6 +82,7 @@ export class DomainStats {
     const { sd } = k;
     const domain = env.sd;
     const { local, busiest } = this;
+    if (k.deciding) forget(Ev.DECISION_GROUP);
     this.totalLoad = 0;
     this.totalCapacity = 0;
     this.avgLoad = 0;
@@ -96,6 +100,8 @@ export class DomainStats {
     const localGroup = sd.lists[base + start]!;
     updateLocalCapacity(env, localGroup);
     this.#gather(env, localGroup, local, true);
+    const level = sd.level[domain]!;
+    if (k.deciding) saw(local, level, GroupRole.LOCAL);
     this.totalLoad = local.load;
     this.totalCapacity = local.capacity;
     let sumUtil = local.util;
@@ -104,6 +110,7 @@ export class DomainStats {
       let at = start + i;
       if (at >= length) at -= length;
       this.#gather(env, sd.lists[base + at]!, sgs, false);
+      if (k.deciding) saw(sgs, level, GroupRole.OTHER);
       if (this.#picksBusiest(env, sgs)) busiest.copy(sgs);
       this.totalLoad += sgs.load;
       this.totalCapacity += sgs.capacity;

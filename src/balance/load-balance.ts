@@ -7,6 +7,7 @@
 
 import * as cfs from '../sched/cfs-rq.ts';
 import { updateRqClock } from '../sched/clock.ts';
+import { fact } from '../sched/decide.ts';
 import { Alb, DOMAIN_COUNTERS, Lb } from '../sched/domain-state.ts';
 import { SD } from '../sched/domains.ts';
 import { k } from '../sched/kernel.ts';
@@ -15,9 +16,11 @@ import { record } from '../sched/record.ts';
 import * as rq from '../sched/rq.ts';
 import { stopAndActiveBalance } from '../sched/stopper.ts';
 import * as tasks from '../sched/tasks.ts';
+import { Reason } from '../trace/decisions.ts';
 import { Ev } from '../trace/events.ts';
 import { attachTask, attachTasks, canMigrateTask, detachTask, detachTasks } from './detach.ts';
 import { asymPrefer, capacityReduced, Idle, type LbEnv, LbFlag, Migrate, NR_MIGRATE_BREAK } from './env.ts';
+import { decideActive, decidePass, forgetPass } from './explain-pass.ts';
 import { findBusiestGroup, findBusiestQueue } from './find-busiest.ts';
 import type { DomainStats } from './group-stats.ts';
 import { passAllPinned, passBalanced, passFailed, passMoved, passOnePinned, passSoonAgain } from './pass-ending.ts';
@@ -70,8 +73,10 @@ export class LoadBalancer {
     env.begin(sd, dstCpu, idle);
     this.keepGoing = true;
     this.#count(Lb.COUNT);
+    if (k.deciding) forgetPass(env);
     const moved = this.#run(dstCpu);
     if (k.recorder.on[Ev.LB_LEAVE]) this.#recordLeave(moved, costNs);
+    if (k.deciding) decidePass(env, this.#sds, dstCpu, moved);
     return moved;
   }
 
@@ -99,8 +104,15 @@ export class LoadBalancer {
       }
       sd.counters[domain * DOMAIN_COUNTERS + env.idle * 8 + Lb.IMBALANCE]! += env.imbalance;
       env.srcCpu = busiest;
+      if (k.deciding) {
+        fact('imbalance', env.imbalance);
+        fact('migration_type', env.migrationType);
+      }
       env.flags |= LbFlag.ALL_PINNED;
-      if (rq.nrRunning[busiest]! <= 1) break;
+      if (rq.nrRunning[busiest]! <= 1) {
+        env.refuse(Reason.RUNNING, 'the busiest queue has nothing but its running task');
+        break;
+      }
       env.loopMax = Math.min(k.tunables.nrMigrate, rq.nrRunning[busiest]!);
       moved = this.#move();
       const parent = sd.parent[domain]!;
@@ -121,11 +133,14 @@ export class LoadBalancer {
       if (this.#needActiveBalance()) {
         const src = env.srcCpu;
         if (!allowed(rq.curr[src]!, thisCpu)) {
+          env.refuse(Reason.ALL_PINNED, 'active balance: the affinity of the running task does not allow the CPU');
           passOnePinned(domain, env.idle, env.flags);
           return 0;
         }
         env.flags &= ~LbFlag.ALL_PINNED;
+        env.refuse(Reason.RUNNING, 'active balance: its stopper is already at work');
         if (rq.activeBalance[src] === 0) {
+          env.refuse(Reason.RUNNING, 'active balance: its stopper is asked to push a task here');
           rq.activeBalance[src] = 1;
           rq.pushCpu[src] = thisCpu;
           started = true;
@@ -180,15 +195,24 @@ export class LoadBalancer {
   #shouldWeBalance(): boolean {
     const { env } = this;
     const { sd } = k;
-    if (!env.has(env.dstCpu)) return false;
-    if (env.idle === Idle.NEWLY_IDLE) return rq.nrRunning[env.dstCpu] === 0 && rq.ttwuPending[env.dstCpu] === 0;
+    if (!env.has(env.dstCpu))
+      return env.refuse(Reason.ALL_PINNED, 'the CPU has been struck: tasks are pinned away from it');
+    if (env.idle === Idle.NEWLY_IDLE) {
+      if (rq.nrRunning[env.dstCpu] === 0 && rq.ttwuPending[env.dstCpu] === 0) return true;
+      return env.refuse(Reason.LOST_RACE, 'should_we_balance: a task has come to this CPU meanwhile');
+    }
     const local = sd.localGroup(env.sd);
     const base = sd.groupBalanceBase[local]!;
     for (let i = 0; i < sd.groupBalanceLength[local]!; i++) {
       const cpu = sd.lists[base + i]!;
-      if (env.has(cpu) && idleCpu(cpu)) return cpu === env.dstCpu;
+      if (!env.has(cpu) || !idleCpu(cpu)) continue;
+      if (cpu === env.dstCpu) return true;
+      if (k.deciding) fact('balance_cpu', cpu);
+      return env.refuse(Reason.NOT_ITS_TURN, 'should_we_balance: another CPU is the first idle one of the group');
     }
-    return sd.groupBalanceCpu[local] === env.dstCpu;
+    if (sd.groupBalanceCpu[local] === env.dstCpu) return true;
+    if (k.deciding) fact('balance_cpu', sd.groupBalanceCpu[local]!);
+    return env.refuse(Reason.NOT_ITS_TURN, 'should_we_balance: no CPU of the group idles, and another is its first');
   }
 
   #needActiveBalance(): boolean {
@@ -235,6 +259,7 @@ export class LoadBalancer {
 
   #allPinned(): number {
     const { env } = this;
+    env.refuse(Reason.ALL_PINNED, 'no task of any busy queue may run on the CPU');
     this.#count(Lb.BALANCED);
     passAllPinned(env.sd, env.idle, env.flags);
     return 0;
@@ -251,6 +276,8 @@ export class LoadBalancer {
     const target = rq.pushCpu[src]!;
     if (k.tracing) record(Ev.ACTIVE_BALANCE, src, src, rq.nrRunning[src]!, target);
     let pushed = -1;
+    if (k.deciding) forgetPass(env);
+    env.refuse(Reason.LOST_RACE, 'the queue has one task or none by now');
     if (k.cpuActive[src] !== 0 && k.cpuActive[target] !== 0 && rq.activeBalance[src] !== 0 && rq.nrRunning[src]! > 1) {
       let domain = sd.lowest[target]!;
       while (domain >= 0 && !sd.spans(domain, src)) domain = sd.parent[domain]!;
@@ -271,6 +298,7 @@ export class LoadBalancer {
       }
     }
     rq.activeBalance[src] = 0;
+    if (k.deciding) decideActive(env, src, target, pushed);
     if (pushed >= 0) {
       updateRqClock(target);
       attachTask(target, pushed);

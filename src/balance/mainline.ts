@@ -8,7 +8,10 @@ import { updateBlockedAverages } from '../sched/load-avg.ts';
 import * as rq from '../sched/rq.ts';
 import { charge } from '../sched/signals.ts';
 import { raiseSchedSoftirq } from '../sched/softirq.ts';
+import { Reason } from '../trace/decisions.ts';
 import { Idle, LbEnv } from './env.ts';
+import { decideNewidle } from './explain-pass.ts';
+import { because, decidePlacement } from './explain-placement.ts';
 import { IdlestSearch } from './find-idlest.ts';
 import { DomainStats } from './group-stats.ts';
 import { LoadBalancer } from './load-balance.ts';
@@ -83,7 +86,10 @@ export class MainlineBalance implements BalanceHooks {
   selectTaskRqFair(task: number, prev: number, flags: number, cpu: number): number {
     const part =
       (flags & Wake.TTWU) !== 0 ? this.#parts.wakeup : (flags & Wake.FORK) !== 0 ? this.#parts.fork : this.#parts.exec;
-    if (part === 'stay') return prev;
+    if (part === 'stay') {
+      if (k.deciding) decidePlacement(task, prev, because(prev, 'the policy says: stay'), flags);
+      return prev;
+    }
     return selectTaskRqFair(this.#idleSearch, this.#idlestSearch, task, prev, flags, cpu);
   }
 
@@ -92,6 +98,7 @@ export class MainlineBalance implements BalanceHooks {
     if (this.#parts.newidle === 'off') {
       // The idle spell is timed all the same: avg_idle is not newidle's alone.
       rq.idleStamp[cpu] = rq.clock[cpu]!;
+      if (k.deciding) decideNewidle(cpu, Reason.OUT_OF_SCOPE, 'the policy has newidle=off');
     } else if (this.#newidle.begin(cpu)) {
       return true;
     }

@@ -5,6 +5,7 @@
 
 import * as cfs from '../sched/cfs-rq.ts';
 import { updateRqClock } from '../sched/clock.ts';
+import { fact } from '../sched/decide.ts';
 import { SD } from '../sched/domains.ts';
 import { UNFINISHED } from '../sched/hooks.ts';
 import { k } from '../sched/kernel.ts';
@@ -12,8 +13,10 @@ import { updateBlockedAverages } from '../sched/load-avg.ts';
 import { record } from '../sched/record.ts';
 import * as rq from '../sched/rq.ts';
 import { charge, owes } from '../sched/signals.ts';
+import { Reason } from '../trace/decisions.ts';
 import { Ev } from '../trace/events.ts';
 import { getInterval, Idle } from './env.ts';
+import { decideNewidle, decideNoPass } from './explain-pass.ts';
 import type { LoadBalancer } from './load-balance.ts';
 import type { NewidleTunables } from './mechanisms.ts';
 import { updateMisfitStatus } from './misfit.ts';
@@ -57,11 +60,13 @@ export class Newidle {
     if (k.recorder.on[Ev.NEWIDLE]) recordNewidle(cpu);
     if (rq.ttwuPending[cpu] !== 0) {
       if (k.tracing) record(Ev.NEWIDLE_RET, cpu, 0);
+      if (k.deciding) decideNewidle(cpu, Reason.LOST_RACE, 'a wakeup is on its way (ttwu_pending)');
       return false;
     }
     rq.idleStamp[cpu] = rq.clock[cpu]!;
     if (k.cpuActive[cpu] === 0) {
       if (k.tracing) record(Ev.NEWIDLE_RET, cpu, 0);
+      if (k.deciding) decideNewidle(cpu, Reason.OUT_OF_SCOPE, 'the CPU is not active');
       return false;
     }
     this.#next[cpu] = k.jiffies + k.hz;
@@ -80,6 +85,7 @@ export class Newidle {
   /** The gates of the search from this domain upwards; false if it is over already. */
   #beginWalk(cpu: number, lowest: number): boolean {
     if (lowest < 0 || !k.overload || this.#tooShort(cpu, lowest)) {
+      if (k.deciding) this.#decideGate(cpu, lowest);
       if (lowest >= 0) this.#bumpNext(cpu, lowest);
       this.#out(cpu);
       return false;
@@ -116,6 +122,22 @@ export class Newidle {
     return gate === 'migration_cost' ? k.tunables.migrationCostNs : 0;
   }
 
+  /** Which of the gates it was, for the record. */
+  #decideGate(cpu: number, lowest: number): void {
+    if (lowest < 0) {
+      decideNewidle(cpu, Reason.OUT_OF_SCOPE, 'there is no domain to search');
+      return;
+    }
+    noteAvgIdle(cpu, lowest);
+    if (!k.overload) {
+      decideNewidle(cpu, Reason.NOT_OVERLOADED, 'rd->overload is 0');
+      return;
+    }
+    const byDomain = this.#tunables.gate === 'domain_cost';
+    if (!byDomain) fact('migration_cost_ns', k.tunables.migrationCostNs);
+    decideNewidle(cpu, Reason.AVG_IDLE, byDomain ? 'avg_idle < max_newidle_lb_cost' : 'avg_idle < migration_cost');
+  }
+
   /** Goes on with the search. Its result as hooks.ts has it. */
   step(cpu: number): number {
     if (this.#step[cpu] === Step.SHARED) {
@@ -144,10 +166,18 @@ export class Newidle {
     const domain = this.#domain[cpu]!;
     this.#bumpNext(cpu, domain);
     if (rq.avgIdle[cpu]! < this.#cost[cpu]! + sd.maxNewidleLbCost[domain]!) {
+      if (k.deciding) {
+        noteAvgIdle(cpu, domain);
+        fact('search_cost_ns', this.#cost[cpu]!);
+        const why = 'avg_idle < what the search has cost + max_newidle_lb_cost';
+        decideNoPass(domain, cpu, Idle.NEWLY_IDLE, Reason.AVG_IDLE, why);
+      }
       this.#domain[cpu] = -1;
       return false;
     }
     if ((sd.flags[domain]! & SD.BALANCE_NEWIDLE) === 0) {
+      if (k.deciding)
+        decideNoPass(domain, cpu, Idle.NEWLY_IDLE, Reason.OUT_OF_SCOPE, 'the domain is without SD_BALANCE_NEWIDLE');
       this.#advance(cpu);
       return false;
     }
@@ -155,6 +185,10 @@ export class Newidle {
     if (k.features.NI_RANDOM && !(k.features.NI_RATE && sd.newidleRatio[domain]! >= 1024)) {
       weight = 1 + sd.newidleRatio[domain]!;
       if (k.random.below(cpu, 1024) > weight) {
+        if (k.deciding) {
+          fact('newidle_ratio', sd.newidleRatio[domain]!);
+          decideNoPass(domain, cpu, Idle.NEWLY_IDLE, Reason.RANDOM_SKIP, 'NI_RANDOM: random > 1 + newidle_ratio');
+        }
         newidleStats(domain, 0);
         this.#domain[cpu] = sd.parent[domain]!;
         return false;
@@ -208,6 +242,11 @@ export class Newidle {
     const due = k.sd.lastBalance[sd]! + getInterval(sd, false);
     if (due < this.#next[cpu]!) this.#next[cpu] = due;
   }
+}
+
+function noteAvgIdle(cpu: number, domain: number): void {
+  fact('avg_idle_ns', rq.avgIdle[cpu]!);
+  fact('max_newidle_lb_cost_ns', k.sd.maxNewidleLbCost[domain]!);
 }
 
 /** Before idling, blocked load of idle CPUs may be worth an update. @spec 07 §5 */

@@ -5,6 +5,7 @@
 
 import * as cfs from '../sched/cfs-rq.ts';
 import { updateRqClock } from '../sched/clock.ts';
+import { decide, fact } from '../sched/decide.ts';
 import { UNFINISHED } from '../sched/hooks.ts';
 import { k, msecsToJiffies } from '../sched/kernel.ts';
 import { updateBlockedAverages } from '../sched/load-avg.ts';
@@ -13,8 +14,10 @@ import { record } from '../sched/record.ts';
 import * as rq from '../sched/rq.ts';
 import { charge, needResched, owes, sendCall } from '../sched/signals.ts';
 import { raiseSchedSoftirq } from '../sched/softirq.ts';
+import { DecisionKind, Reason } from '../trace/decisions.ts';
 import { Ev } from '../trace/events.ts';
 import { asymPrefer, capacityReduced, Idle } from './env.ts';
+import { decideNoPass } from './explain-pass.ts';
 import { NEWILB_KICK } from './newidle.ts';
 import type { Rebalance } from './rebalance.ts';
 
@@ -121,6 +124,7 @@ export class NohzBalancer {
       cursor = target + 1;
       if (rq.curr[target] !== target || rq.nrRunning[target] !== 0 || rq.ttwuPending[target] !== 0) continue;
       if (stop) {
+        if (k.deciding) nohzStopped(target);
         if (stats) this.#blocked[cpu] = 1;
         if ((flags & NEXT_KICK) !== 0) k.nohz.needsUpdate = true;
         this.#end(cpu);
@@ -227,7 +231,12 @@ export function nohzBalancerKick(cpu: number): void {
   if (nohz.nrCpus === 0) return;
   let flags = 0;
   if (nohz.hasBlocked && k.jiffies > nohz.nextBlocked) flags = STATS_KICK;
-  if (k.jiffies >= nohz.nextBalance && wantsBalance(cpu)) flags = STATS_KICK | BALANCE_KICK;
+  if (k.jiffies >= nohz.nextBalance) {
+    if (wantsBalance(cpu)) flags = STATS_KICK | BALANCE_KICK;
+  } else if (k.deciding && wantsBalance(cpu)) {
+    fact('due_in_jiffies', nohz.nextBalance - k.jiffies);
+    decide(DecisionKind.NOHZ_KICK, cpu, -1, -1, Reason.INTERVAL, 'jiffies < nohz.next_balance');
+  }
   if (nohz.needsUpdate) flags |= NEXT_KICK;
   if (flags !== 0) kickIlb(cpu, flags);
 }
@@ -262,11 +271,30 @@ function preferredCpuIdles(cpu: number, domain: number): boolean {
 function kickIlb(cpu: number, flags: number): void {
   if ((flags & BALANCE_KICK) !== 0) k.nohz.nextBalance = k.jiffies + 1;
   const target = findNewIlb(cpu);
-  if (target < 0) return;
+  if (target < 0) {
+    if (k.deciding) decideKick(cpu, -1, flags, Reason.LOST_RACE, 'find_new_ilb: no CPU without a tick idles');
+    return;
+  }
   const before = rq.nohzFlags[target]!;
   rq.nohzFlags[target] = before | flags;
-  if ((before & KICK_MASK) !== 0) return;
+  if ((before & KICK_MASK) !== 0) {
+    if (k.deciding) decideKick(cpu, target, flags, Reason.LOST_RACE, 'it has been kicked already');
+    return;
+  }
+  if (k.deciding) decideKick(cpu, target, flags, Reason.NONE, 'find_new_ilb: the first idle CPU without a tick');
   sendCall(target);
+}
+
+function decideKick(cpu: number, target: number, flags: number, reason: Reason, why: string): void {
+  fact('balance', (flags & BALANCE_KICK) !== 0 ? 1 : 0);
+  fact('nr_running', rq.nrRunning[cpu]!);
+  decide(DecisionKind.NOHZ_KICK, cpu, -1, target, reason, why);
+}
+
+/** The idle balancer has to run something itself: this CPU and those after it are not balanced. */
+function nohzStopped(target: number): void {
+  const sd = k.sd.lowest[target]!;
+  if (sd >= 0) decideNoPass(sd, target, Idle.IDLE, Reason.LOST_RACE, 'need_resched on the idle balancer');
 }
 
 /** The lowest-numbered tickless CPU that idles. */

@@ -3,6 +3,7 @@
  * CPU itself or, on an idle balancer, for others. It takes simulated time and so proceeds in steps. @spec 06 §2.3
  */
 
+import { fact } from '../sched/decide.ts';
 import { SD } from '../sched/domains.ts';
 import { UNFINISHED } from '../sched/hooks.ts';
 import { k } from '../sched/kernel.ts';
@@ -10,8 +11,10 @@ import { idleCpu, schedIdleCpu } from '../sched/predicates.ts';
 import { record } from '../sched/record.ts';
 import * as rq from '../sched/rq.ts';
 import { charge, owes } from '../sched/signals.ts';
+import { Reason } from '../trace/decisions.ts';
 import { Ev } from '../trace/events.ts';
 import { balanceDue, getInterval, Idle } from './env.ts';
+import { decideNoPass } from './explain-pass.ts';
 import type { LoadBalancer } from './load-balance.ts';
 import { decayCheck } from './newidle-cost.ts';
 
@@ -85,16 +88,27 @@ export class Rebalance {
     this.#needDecay[cpu] = decayCheck(domain) ? 1 : 0;
     this.#maxCost[cpu]! += sd.maxNewidleLbCost[domain]!;
     if (this.#keepGoing[cpu] === 0) {
+      if (k.deciding) this.#refused(cpu, domain, Reason.NOT_ITS_TURN, 'should_we_balance said no for a lower domain');
       this.#domain[cpu] = this.#needDecay[cpu] !== 0 ? sd.parent[domain]! : -1;
       return false;
     }
     if ((sd.flags[domain]! & SD.SERIALIZE) !== 0) {
-      if (k.balancingLock >= 0) return this.#skip(cpu, domain);
+      if (k.balancingLock >= 0) {
+        if (k.deciding) {
+          fact('held_by_cpu', k.balancingLock);
+          this.#refused(cpu, domain, Reason.LOCK_BUSY, 'SD_SERIALIZE: another CPU balances');
+        }
+        return this.#skip(cpu, domain);
+      }
       k.balancingLock = cpu;
       this.#locked[cpu] = 1;
     }
     if (!balanceDue(domain, this.#busy(cpu))) {
       this.#unlock(cpu);
+      if (k.deciding) {
+        fact('due_in_jiffies', sd.lastBalance[domain]! + getInterval(domain, this.#busy(cpu)) - k.jiffies);
+        this.#refused(cpu, domain, Reason.INTERVAL, 'jiffies < last_balance + interval');
+      }
       return this.#skip(cpu, domain);
     }
     const target = this.#target[cpu]!;
@@ -103,6 +117,11 @@ export class Rebalance {
     this.#enteredAt[cpu] = k.now;
     charge(cpu, this.#lb.statisticsCost(domain, target, this.#idle[cpu]!));
     return true;
+  }
+
+  /** There is no pass over the domain. */
+  #refused(cpu: number, domain: number, reason: Reason, why: string): void {
+    decideNoPass(domain, this.#target[cpu]!, this.#idle[cpu]!, reason, why);
   }
 
   #skip(cpu: number, domain: number): false {

@@ -2,19 +2,16 @@
  * The search for an idle CPU in the last-level cache of a woken task. @spec 05 §4
  */
 
+import { fact } from '../sched/decide.ts';
 import { k } from '../sched/kernel.ts';
 import { syncEntityLoadAvg, taskUtilEst } from '../sched/load-avg.ts';
 import * as loop from '../sched/loop.ts';
-import { allowed, idleCpu, schedIdleCpu } from '../sched/predicates.ts';
+import { allowed, freeCpu, idleCpu, schedIdleCpu } from '../sched/predicates.ts';
 import * as rq from '../sched/rq.ts';
 import { charge } from '../sched/signals.ts';
 import * as tasks from '../sched/tasks.ts';
+import { because, scanned } from './explain-placement.ts';
 import { sharesCache } from './wake-affine.ts';
-
-/** Nothing is to be run there, or only SCHED_IDLE tasks. */
-export function freeCpu(cpu: number): boolean {
-  return idleCpu(cpu) || schedIdleCpu(cpu);
-}
 
 export class IdleSearch {
   /** CPUs still worth visiting in a search for a whole core. */
@@ -44,9 +41,13 @@ export class IdleSearch {
       util = taskUtilEst(task);
     }
     const fits = (cpu: number) => !k.asymCpucapacity || util * 1280 < rq.cpuCapacity[cpu]! * 1024;
-    if (freeCpu(target) && fits(target)) return target;
-    if (prev !== target && sharesCache(prev, target) && freeCpu(prev) && fits(prev)) return prev;
-    if (this.#stacksOnKthread(prev) && fits(prev)) return prev;
+    if (freeCpu(target) && fits(target)) return because(target, 'the target is idle');
+    if (prev !== target && sharesCache(prev, target) && freeCpu(prev) && fits(prev)) {
+      return because(prev, 'prev is idle and shares the cache of the target');
+    }
+    if (this.#stacksOnKthread(prev) && fits(prev)) {
+      return because(prev, 'woken by a per-CPU kernel thread, which is about to sleep here');
+    }
 
     const recent = tasks.recentUsedCpu[task]!;
     tasks.recentUsedCpu[task] = prev;
@@ -58,25 +59,30 @@ export class IdleSearch {
       allowed(task, recent) &&
       fits(recent)
     ) {
-      return recent;
+      return because(recent, 'recent_used_cpu is idle');
     }
     const asym = k.asymCpucapacity ? sd.tree.sdAsymCpucapacity[target]! : -1;
     if (asym >= 0) {
       const cpu = this.#selectIdleCapacity(task, asym, target, util);
-      return cpu >= 0 ? cpu : target;
+      if (cpu < 0) return because(target, 'select_idle_capacity: no CPU of the asymmetric domain is idle');
+      return because(cpu, 'select_idle_capacity: an idle CPU that the task fits, or the largest');
     }
     const llc = sd.tree.sdLlc[target]!;
-    if (llc < 0) return target;
+    if (llc < 0) return because(target, 'the target has no LLC domain to search');
     let hasCore = false;
     if (k.smtPresent) {
       hasCore = sd.shared[llc]! >= 0 && sd.hasIdleCores[sd.shared[llc]!] !== 0;
       if (!hasCore && sharesCache(prev, target)) {
         const cpu = this.#selectIdleSmt(task, llc, prev);
-        if (cpu >= 0) return cpu;
+        if (cpu >= 0) return because(cpu, 'select_idle_smt: a thread of prev’s core is idle');
       }
     }
     const cpu = this.#selectIdleCpu(task, llc, hasCore, target);
-    return cpu >= 0 ? cpu : target;
+    if (cpu < 0) return because(target, 'select_idle_cpu found none: the target it is');
+    return because(
+      cpu,
+      hasCore ? 'select_idle_cpu: an idle core, or else an idle CPU' : 'select_idle_cpu: the next idle CPU',
+    );
   }
 
   /** A per-CPU kernel thread wakes a task that was here: it is about to sleep. @spec 05 §4 step 3 */
@@ -90,6 +96,7 @@ export class IdleSearch {
     for (const cpu of k.siblings[prev]!) {
       if (cpu === prev || !allowed(task, cpu) || !k.sd.spans(llc, cpu)) continue;
       this.#scanned++;
+      if (k.deciding) scanned(cpu);
       if (freeCpu(cpu)) return cpu;
     }
     return -1;
@@ -102,6 +109,7 @@ export class IdleSearch {
     let nr = Number.MAX_SAFE_INTEGER;
     if (k.features.SIS_UTIL && shared >= 0) {
       nr = sd.nrIdleScan[shared]! + 1;
+      if (k.deciding) fact('nr_idle_scan', nr - 1);
       if (nr === 1) return -1;
     }
     if (!hasCore) return this.#scan(task, llc, target, nr);
@@ -132,6 +140,7 @@ export class IdleSearch {
       if (!allowed(task, cpu)) continue;
       if (--nr === 0) return -1;
       this.#scanned++;
+      if (k.deciding) scanned(cpu);
       if (freeCpu(cpu)) return cpu;
     }
     return -1;
@@ -149,6 +158,7 @@ export class IdleSearch {
     let idle = true;
     for (const cpu of k.siblings[core]!) {
       this.#scanned++;
+      if (k.deciding) scanned(cpu);
       const inSet = (this.#set[cpu >>> 5]! & (1 << (cpu & 31))) !== 0;
       if (!idleCpu(cpu)) {
         idle = false;
@@ -179,6 +189,7 @@ export class IdleSearch {
       const cpu = sd.lists[base + at]!;
       if (!allowed(task, cpu)) continue;
       this.#scanned++;
+      if (k.deciding) scanned(cpu);
       if (!freeCpu(cpu)) continue;
       const capacity = rq.cpuCapacity[cpu]!;
       if (util * 1280 < capacity * 1024) return cpu;

@@ -1,4 +1,5 @@
 /** Placement of CFS tasks: select_task_rq_fair(). @spec 05 §3 */
+import { forget, lookedAt } from '../sched/decide.ts';
 import { SD } from '../sched/domains.ts';
 import { Wake } from '../sched/hooks.ts';
 import { k } from '../sched/kernel.ts';
@@ -6,11 +7,26 @@ import { allowed } from '../sched/predicates.ts';
 import * as rq from '../sched/rq.ts';
 import * as tasks from '../sched/tasks.ts';
 import { State } from '../sched/tasks.ts';
+import { because, decidePlacement } from './explain-placement.ts';
 import type { IdlestSearch } from './find-idlest.ts';
 import type { IdleSearch } from './select-idle-sibling.ts';
 import { recordWakee, wakeAffine, wakeWide } from './wake-affine.ts';
 
 export function selectTaskRqFair(
+  idle: IdleSearch,
+  idlest: IdlestSearch,
+  task: number,
+  prev: number,
+  flags: number,
+  cpu: number,
+): number {
+  if (k.deciding) forget();
+  const chosen = select(idle, idlest, task, prev, flags, cpu);
+  if (k.deciding) decidePlacement(task, prev, chosen, flags);
+  return chosen;
+}
+
+function select(
   idle: IdleSearch,
   idlest: IdlestSearch,
   task: number,
@@ -27,6 +43,8 @@ export function selectTaskRqFair(
   if ((flags & Wake.TTWU) !== 0) {
     recordWakee(waker, task);
     wantAffine = !wakeWide(waker, task, cpu) && allowed(task, cpu);
+    if (k.deciding && !wantAffine)
+      lookedAt(allowed(task, cpu) ? 'not affine: wake_wide' : 'not affine: not allowed', [cpu]);
   }
   let slow = -1;
   for (let d = sd.lowest[cpu]!; d >= 0; d = sd.parent[d]!) {
@@ -40,5 +58,5 @@ export function selectTaskRqFair(
   }
   if (slow >= 0) return idlest.findIdlestCpu(slow, task, cpu, prev, sdFlag);
   if ((flags & Wake.TTWU) !== 0) return idle.selectIdleSibling(task, prev, chosen);
-  return chosen;
+  return because(chosen, 'no domain balances such placements: it stays');
 }

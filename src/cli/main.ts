@@ -3,6 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { addCompareCommand } from './compare-command.ts';
+import { addExplainCommand } from './explain-command.ts';
 import { EXIT_CODES, fail, installHandlers } from './failure.ts';
 import { addFidelityCommand } from './fidelity-command.ts';
 import { addMachineCommand } from './machine-command.ts';
@@ -26,6 +27,7 @@ const program = new Command('steelyard')
   .exitOverride();
 addRunCommand(program);
 addCompareCommand(program);
+addExplainCommand(program);
 addFidelityCommand(program);
 addMachineCommand(program);
 addPolicyCommand(program);

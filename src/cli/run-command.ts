@@ -4,7 +4,7 @@ import { compare } from '../analysis/comparison.ts';
 import { openLabFolder } from '../experiment/lab-folder.ts';
 import { OutputFile } from '../experiment/output-file.ts';
 import { type RunResult, simulateInSteps } from '../experiment/simulate.ts';
-import { checkTraceName, openTraceFile } from '../experiment/trace-file.ts';
+import { checkKeepsDecisions, checkTraceName, openTraceFile } from '../experiment/trace-file.ts';
 import { comparisonTable } from '../report/comparison-table.ts';
 import { formatNumber, formatTime } from '../report/numbers.ts';
 import { formatSchedstat } from '../trace/schedstat.ts';
@@ -18,6 +18,7 @@ interface RunFlags extends Omit<ExperimentFlags, 'policy'> {
   readonly trace?: string;
   readonly schedstat?: string;
   readonly record?: string;
+  readonly decisions?: boolean;
   readonly checkInvariants?: boolean;
 }
 
@@ -25,6 +26,7 @@ export function addRunCommand(program: Command): void {
   addExperimentOptions(program.command('run').description('simulate once and print the figures'))
     .option('-p, --policy <policy>', 'balancing policy: linux-6.1,newidle=off,migration_cost=1ms')
     .option('--trace <file>', 'write the trace: .txt (trace-cmd), .perfetto-trace, .steelyard')
+    .option('--decisions', 'keep in the trace (.steelyard) what each placement and balance pass saw, chose and refused')
     .option('--schedstat <file>', 'write /proc/schedstat (version 15) as of the end')
     .option('--record <folder>', 'write the run as a record of the kernel lab, for its analyze.py')
     .option('--check-invariants', 'check the scheduler’s books after every event (slow)')
@@ -34,6 +36,7 @@ export function addRunCommand(program: Command): void {
 async function run(path: string | undefined, flags: RunFlags): Promise<void> {
   const { policy, ...rest } = flags;
   if (flags.trace !== undefined) checkTraceName(flags.trace);
+  if (flags.decisions === true) checkKeepsDecisions(flags.trace);
   const experiment = loadExperiment(path, policy === undefined ? rest : { ...rest, policy: [policy] });
   const result = await perform(experiment, flags);
   const comparison = compare(result.policy, [{ policy: result.policy, runs: [result.figures] }]);
@@ -59,6 +62,7 @@ async function perform(experiment: Experiment, flags: RunFlags): Promise<RunResu
     { machine, workload, policy: policies[0]!, seed, durationNs, warmupNs },
     {
       ...(sinks.length === 0 ? {} : { sink: tee(...sinks) }),
+      decisions: flags.decisions === true,
       checkInvariants: flags.checkInvariants === true,
       onProgress: (nowNs) => progress.update(nowNs, formatTime(nowNs)),
       schedstat: schedstat !== null || record !== null,

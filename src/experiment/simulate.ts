@@ -32,6 +32,8 @@ export interface RunOptions {
   /** Also gets the trace, with the kinds of events in `record` (default: all but PELT updates). */
   readonly sink?: TraceSink;
   readonly record?: readonly EventKind[];
+  /** Decision records go into the trace too. */
+  readonly decisions?: boolean;
   /** Check the scheduler's books after every event; slow. */
   readonly checkInvariants?: boolean;
   /** Called now and then with the simulated time, ns. */
@@ -78,7 +80,9 @@ export function* simulateInSteps(plan: RunPlan, options: RunOptions = {}): Gener
     hooks,
     source: policy.name,
     sink: options.sink === undefined ? figures : tee(figures, options.sink),
-    record: union(record, RECORDINGS.figures),
+    record: [
+      ...new Set([...record, ...RECORDINGS.figures, ...(options.decisions === true ? RECORDINGS.decisions : [])]),
+    ],
     durationNs: plan.durationNs ?? workload.workload.durationNs,
     checkInvariants: options.checkInvariants ?? false,
   });
@@ -105,8 +109,4 @@ function mechanismFigures(counters: readonly Counter[], before: ReadonlyMap<stri
   const list = new FigureList();
   for (const [name, value] of counters) list.add(name, value - (before.get(name) ?? 0));
   return list.figures;
-}
-
-function union(a: readonly EventKind[], b: readonly EventKind[]): EventKind[] {
-  return [...new Set([...a, ...b])];
 }

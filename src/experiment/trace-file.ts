@@ -17,6 +17,8 @@ type Write = (chunk: Uint8Array) => void;
 interface TraceForm {
   readonly extensions: readonly string[];
   readonly writer: (write: Write) => TraceSink;
+  /** Decision records are kept. */
+  readonly keepsDecisions?: true;
 }
 
 const FORMS: readonly TraceForm[] = [
@@ -28,7 +30,7 @@ const FORMS: readonly TraceForm[] = [
     extensions: ['.perfetto-trace', '.pftrace'],
     writer: (write) => new PerfettoWriter(write),
   },
-  { extensions: ['.steelyard'], writer: (write) => new TraceDiskWriter(write) },
+  { extensions: ['.steelyard'], writer: (write) => new TraceDiskWriter(write), keepsDecisions: true },
 ];
 
 export interface TraceFile {
@@ -39,6 +41,14 @@ export interface TraceFile {
 /** Throws `UserError` for a name that tells no form; for a check before the work begins. */
 export function checkTraceName(path: string): void {
   formOf(path);
+}
+
+/** Throws `UserError` unless decision records would be kept in such a file; undefined: there is none. */
+export function checkKeepsDecisions(path: string | undefined): void {
+  if (path !== undefined && formOf(path).keepsDecisions === true) return;
+  const what =
+    path === undefined ? 'decisions are kept in a trace, and none is written' : `"${path}" cannot keep decisions`;
+  throw new UserError('usage', what, {}, 'add --trace FILE.steelyard');
 }
 
 /** Opens the file; the caller commits or discards it. */

@@ -13,6 +13,7 @@ import { EventQueue } from '../engine/event-queue.ts';
 import { RandomStreams } from '../engine/random.ts';
 import type { CostProfile } from '../machine/cost-profile.ts';
 import type { Topology } from '../machine/topology.ts';
+import { Ev } from '../trace/events.ts';
 import type { Recorder } from '../trace/recorder.ts';
 import { AffinityPool } from './affinity-pool.ts';
 import * as avg from './averages.ts';
@@ -73,6 +74,8 @@ class KernelState {
   recorder!: Recorder;
   /** Some kind of event is recorded. */
   tracing = false;
+  /** Decision records are: see decide.ts. */
+  deciding = false;
   nrCpus = 0;
   hz = 0;
   tickNs = 0;
@@ -188,6 +191,7 @@ export function initKernel(
   k.busyCpus = 0;
   k.recorder = recorder;
   k.tracing = recorder.on.includes(1);
+  k.deciding = recorder.on[Ev.DECISION] !== 0;
   k.nrCpus = n;
   initClock(config);
   initTunables(topology, config);

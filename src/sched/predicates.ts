@@ -17,6 +17,11 @@ export function schedIdleCpu(cpu: number): boolean {
   return nr > 0 && nr === cfs.idleHNrRunning[cpu];
 }
 
+/** Nothing is to be run there, or only SCHED_IDLE tasks. */
+export function freeCpu(cpu: number): boolean {
+  return idleCpu(cpu) || schedIdleCpu(cpu);
+}
+
 /** May the task run on the CPU? */
 export function allowed(task: number, cpu: number): boolean {
   const id = tasks.allowed[task]!;

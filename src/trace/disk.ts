@@ -14,7 +14,9 @@
  * is played from the bytes of the file, one block at a time, or put into a `TraceStore`.
  *
  * Kinds are matched by name, so a file stays readable when kinds or arguments are added: an argument that the file has not
- * is NOT_OBSERVED. A file with kinds that we do not know is refused.
+ * is NOT_OBSERVED. A file with kinds that we do not know is refused. Kinds of decision records are only there if decisions were
+recorded: so a trace without them has the bytes that it always had, and one with them is refused by a reader that does not
+know them, with the kind's name and the advice to take a newer one.
  */
 import { deflateSync, inflateSync } from 'fflate';
 import { assert, UserError } from '../base/errors.ts';
@@ -22,7 +24,7 @@ import { concatenate } from './byte-writer.ts';
 import { crc32 } from './crc32.ts';
 import { decodeRows, emptyRows, encodeRows, maxEncodedBytes, type Rows } from './disk-columns.ts';
 import { type DiskHead, type DiskTail, headToJson, jsonToHead, jsonToTail, tailToJson } from './disk-tables.ts';
-import { EVENT_ARITY, EVENTS, type EventKind, MAX_EVENT_ARGS, NOT_OBSERVED } from './events.ts';
+import { EVENT_ARITY, EVENTS, Ev, type EventKind, isDecisionKind, MAX_EVENT_ARGS, NOT_OBSERVED } from './events.ts';
 import type { TraceSink, TraceTables } from './sink.ts';
 import type { TraceSource } from './store.ts';
 import { decodeUtf8, encodeUtf8 } from './utf8.ts';
@@ -36,6 +38,8 @@ const BLOCK_HEADER = 12;
 /** The two numbers that every content begins with. */
 const CONTENT_HEADER = 8;
 const CHUNK_ROWS = 1 << 16;
+/** In the place of a kind that the file has not. */
+const NO_KIND = 255;
 /** Deflate makes nothing smaller than by this. */
 const MAX_DEFLATION = 1032;
 
@@ -47,6 +51,9 @@ export class TraceDiskWriter implements TraceSink {
   #nrRows = 0;
   #wideCpus = false;
   #tables: TraceTables | null = null;
+  /** The file's kinds, by ours; and how many arguments each has. */
+  readonly #fileKind = new Uint8Array(EVENTS.length).fill(NO_KIND);
+  #arity = EVENT_ARITY;
 
   constructor(write: (chunk: Uint8Array) => void) {
     this.#write = write;
@@ -56,7 +63,12 @@ export class TraceDiskWriter implements TraceSink {
     this.#tables = tables;
     this.#wideCpus = tables.topology.nrCpus > 256;
     this.#write(MAGIC.slice());
-    const kinds = EVENTS.map(({ name, args }) => ({ name, args: args.map(([arg]) => arg) }));
+    const written = EVENTS.filter((_, kind) => tables.decisions === true || !isDecisionKind(kind));
+    this.#arity = Uint8Array.from(written, ({ args }) => args.length);
+    EVENTS.forEach((spec, kind) => {
+      if (written.includes(spec)) this.#fileKind[kind] = written.indexOf(spec);
+    });
+    const kinds = written.map(({ name, args }) => ({ name, args: args.map(([arg]) => arg) }));
     this.#json(HEAD, FORMAT, headToJson({ tables, kinds, startNs }));
   }
 
@@ -65,7 +77,8 @@ export class TraceDiskWriter implements TraceSink {
     const rows = this.#rows;
     const row = rows.length++;
     rows.time[row] = timeNs;
-    rows.kind[row] = kind;
+    rows.kind[row] = this.#fileKind[kind]!;
+    assert(rows.kind[row] !== NO_KIND, 'a trace with decisions says so in its tables');
     rows.cpu[row] = cpu;
     rows.task[row] = task;
     const arity = EVENT_ARITY[kind]!;
@@ -90,7 +103,7 @@ export class TraceDiskWriter implements TraceSink {
   #flush(): void {
     const rows = this.#rows;
     if (rows.length === 0) return;
-    const bytes = encodeRows(rows, EVENT_ARITY, this.#wideCpus);
+    const bytes = encodeRows(rows, this.#arity, this.#wideCpus);
     this.#block(ROWS, rows.length, bytes);
     this.#nrRows += rows.length;
     rows.length = 0;
@@ -191,7 +204,8 @@ class DiskTrace implements TraceSource {
   readonly #arity: Uint8Array;
 
   constructor(chunks: readonly Block[], head: DiskHead, tail: DiskTail) {
-    this.tables = tail.tables;
+    const decisions = head.kinds.some(({ name }) => name === EVENTS[Ev.DECISION]!.name);
+    this.tables = decisions ? { ...tail.tables, decisions: true } : tail.tables;
     this.startNs = head.startNs;
     this.endNs = tail.endNs;
     this.length = tail.rows;

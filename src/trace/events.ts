@@ -98,6 +98,19 @@ export const Ev = {
   WORK: 44,
   /** The recorder lost `count` events of this CPU before this moment (NOT_OBSERVED: it does not know how many). */
   LOST_EVENTS: 45,
+  /**
+   * A decision of the scheduler (`decisions.ts`): task = the task it is about. The rows that follow at once, of the kinds
+   * below, say what it saw. Simulated traces only, when decisions are recorded.
+   */
+  DECISION: 46,
+  /** A number that the decision looked at. */
+  DECISION_FACT: 47,
+  /** Statistics of a group of CPUs. role: a `GroupRole`, type: of `GROUP_TYPES`. */
+  DECISION_GROUP: 48,
+  /** CPUs that were looked at. */
+  DECISION_CPUS: 49,
+  /** task = one that was looked at, and what became of it. */
+  DECISION_TASK: 50,
 } as const;
 export type EventKind = (typeof Ev)[keyof typeof Ev];
 
@@ -448,7 +461,70 @@ export const EVENTS: readonly EventSpec[] = [
     ],
   },
   { name: 'lost_events', task: null, args: [['count', 'int']] },
+  {
+    name: 'decision',
+    task: 'task',
+    args: [
+      ['kind', 'int'],
+      ['cpu', 'int'],
+      ['by', 'task'],
+      ['level', 'int'],
+      ['idle', 'int'],
+      ['chosen', 'int'],
+      ['moved', 'int'],
+      ['reason', 'int'],
+      ['why', 'string'],
+    ],
+  },
+  {
+    name: 'decision_fact',
+    task: null,
+    args: [
+      ['name', 'string'],
+      ['value', 'int'],
+    ],
+  },
+  {
+    name: 'decision_group',
+    task: null,
+    args: [
+      ['mask', 'mask'],
+      ['level', 'int'],
+      ['role', 'int'],
+      ['type', 'int'],
+      ['nr_running', 'int'],
+      ['h_nr_running', 'int'],
+      ['idle_cpus', 'int'],
+      ['weight', 'int'],
+      ['load', 'int'],
+      ['util', 'int'],
+      ['runnable', 'int'],
+      ['capacity', 'int'],
+      ['avg_load', 'int'],
+    ],
+  },
+  {
+    name: 'decision_cpus',
+    task: null,
+    args: [
+      ['mask', 'mask'],
+      ['what', 'string'],
+    ],
+  },
+  {
+    name: 'decision_task',
+    task: 'task',
+    args: [
+      ['reason', 'int'],
+      ['why', 'string'],
+    ],
+  },
 ];
+
+/** Is it a row of a decision record? */
+export function isDecisionKind(kind: number): boolean {
+  return kind >= Ev.DECISION && kind <= Ev.DECISION_TASK;
+}
 
 /** Number of arguments of each kind. */
 export const EVENT_ARITY: Uint8Array = Uint8Array.from(EVENTS, (e) => e.args.length);

@@ -10,12 +10,12 @@
  * The running task of each CPU follows from the switches, and from what the tables say was running at the beginning.
  *
  * What a text cannot tell: where a probe sits (always ADDRESS, unless told), the file of an exec (taken to be `/bin/` and the
- * new name), the flags of ftrace's layout (dots), why a task migrated, what a balance pass cost, changes of affinity and
- * finished work. A renaming is only seen in the names that follow, unless `renames` asks for `task_rename` events.
+ * new name), the flags of ftrace's layout (dots), why a task migrated, what a balance pass cost, changes of affinity,
+ * finished work and decision records. A renaming is only seen in the names that follow, unless `renames` asks for `task_rename` events.
  */
 
 import { ByteWriter } from './byte-writer.ts';
-import { EVENTS, Ev, type EventKind, IDLE_TASK, NOT_OBSERVED } from './events.ts';
+import { EVENTS, Ev, type EventKind, IDLE_TASK, isDecisionKind, NOT_OBSERVED } from './events.ts';
 import type { TraceSink, TraceTables } from './sink.ts';
 import {
   convertIdleType,
@@ -134,6 +134,7 @@ export class FtraceTextWriter implements TraceSink {
   }
 
   event(kind: EventKind, timeNs: number, cpu: number, task: number, args: Float64Array): void {
+    if (isDecisionKind(kind)) return;
     const out = this.#out;
     out.startLine();
     switch (kind) {

@@ -5,8 +5,10 @@
  * trace task ids that are never reused, unlike the slots of the simulator.
  */
 import type { Topology } from '../machine/topology.ts';
-import { EVENTS, Ev, type EventKind, MAX_EVENT_ARGS } from './events.ts';
+import { EVENTS, Ev, type EventKind, isDecisionKind, MAX_EVENT_ARGS } from './events.ts';
 import type { TraceSink, TraceTables, TraceTask } from './sink.ts';
+
+const KINDS = EVENTS.map((_, kind) => kind as EventKind);
 
 /** Named selections of event kinds. */
 export const RECORDINGS = {
@@ -31,10 +33,12 @@ export const RECORDINGS = {
     Ev.AFFINITY,
     Ev.WORK,
   ] as EventKind[],
-  /** Everything but the PELT updates. */
-  full: EVENTS.map((_, kind) => kind as EventKind).filter((kind) => kind < Ev.PELT_SE || kind > Ev.PELT_BLOCKED),
-  /** Everything. */
-  pelt: EVENTS.map((_, kind) => kind as EventKind),
+  /** Everything but the PELT updates and decision records. */
+  full: KINDS.filter((kind) => (kind < Ev.PELT_SE || kind > Ev.PELT_BLOCKED) && !isDecisionKind(kind)),
+  /** Everything but decision records. */
+  pelt: KINDS.filter((kind) => !isDecisionKind(kind)),
+  /** Decision records, to be added to others. */
+  decisions: KINDS.filter(isDecisionKind),
 } as const;
 export type RecordingName = keyof typeof RECORDINGS;
 
@@ -52,9 +56,10 @@ export class Recorder {
   readonly #sink: TraceSink | null;
 
   constructor(topology: Topology, source: string, hz: number, sink: TraceSink | null, kinds: readonly EventKind[]) {
-    this.tables = { topology, source, hz, tasks: this.#tasks, strings: this.#strings, masks: this.#masks };
     this.#sink = sink;
     if (sink !== null) for (const kind of kinds) this.on[kind] = 1;
+    const tables = { topology, source, hz, tasks: this.#tasks, strings: this.#strings, masks: this.#masks };
+    this.tables = this.on[Ev.DECISION] === 0 ? tables : { ...tables, decisions: true };
   }
 
   begin(startNs: number): void {

@@ -34,6 +34,8 @@ export interface TraceTables {
   readonly masks: readonly (readonly number[])[];
   /** Task that each CPU is running when the trace begins, complete at `begin`; absent: every CPU is idle. */
   readonly initialCurrent?: readonly number[];
+  /** Decisions were recorded: if there are none, none were taken. Absent: they were not. */
+  readonly decisions?: true;
 }
 
 export interface TraceSink {

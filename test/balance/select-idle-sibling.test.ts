@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { freeCpu, IdleSearch, updateIdleCore } from '../../src/balance/select-idle-sibling.ts';
+import { IdleSearch, updateIdleCore } from '../../src/balance/select-idle-sibling.ts';
 import { buildTopology, type Topology } from '../../src/machine/topology.ts';
 import * as cfs from '../../src/sched/cfs-rq.ts';
 import { k } from '../../src/sched/kernel.ts';
 import * as loop from '../../src/sched/loop.ts';
+import { freeCpu } from '../../src/sched/predicates.ts';
 import * as rq from '../../src/sched/rq.ts';
 import * as tasks from '../../src/sched/tasks.ts';
 import type { TaskKind } from '../../src/workload/program.ts';

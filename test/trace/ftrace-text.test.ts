@@ -8,6 +8,7 @@ import fc from 'fast-check';
 import { EVENTS, Ev, type EventKind, IDLE_TASK, NOT_OBSERVED } from '../../src/trace/events.ts';
 import { type FtraceTextOptions, FtraceTextWriter } from '../../src/trace/ftrace-text.ts';
 import { labRepetitions } from '../../src/trace/lab-text-reader.ts';
+import { RECORDINGS } from '../../src/trace/recorder.ts';
 import { decodeUtf8 } from '../../src/trace/utf8.ts';
 import { ZstdFrameWriter } from '../../src/trace/zstd-frame.ts';
 import { hasShared, needsShared, sharedPath } from '../support/shared.ts';
@@ -132,7 +133,7 @@ test('names and markers cannot break a line', () => {
 });
 
 /** Kinds whose text tells everything, and arguments that it can tell. */
-const NOT_IN_TEXT: readonly EventKind[] = [Ev.AFFINITY, Ev.WORK, Ev.SCHED_PROCESS_EXEC];
+const NOT_IN_TEXT: readonly EventKind[] = [Ev.AFFINITY, Ev.WORK, Ev.SCHED_PROCESS_EXEC, ...RECORDINGS.decisions];
 const TEXT_KINDS = EVENTS.map((_, kind) => kind as EventKind).filter((kind) => !NOT_IN_TEXT.includes(kind));
 
 function tellable(trace: PlainTrace): PlainTrace {

@@ -4,7 +4,15 @@
  */
 import fc from 'fast-check';
 import { buildTopology, type Topology } from '../../src/machine/topology.ts';
-import { type ArgType, EVENTS, Ev, type EventKind, IDLE_TASK, MAX_EVENT_ARGS } from '../../src/trace/events.ts';
+import {
+  type ArgType,
+  EVENTS,
+  Ev,
+  type EventKind,
+  IDLE_TASK,
+  isDecisionKind,
+  MAX_EVENT_ARGS,
+} from '../../src/trace/events.ts';
 import type { TraceSink, TraceTables, TraceTask } from '../../src/trace/sink.ts';
 import { truncateUtf8 } from '../../src/trace/utf8.ts';
 
@@ -157,6 +165,7 @@ export function arbitraryTrace(
           tasks,
           strings: ['renamed', 'other name', 'a', 'a marker: of text'],
           masks: [[0]],
+          ...(kinds.some(isDecisionKind) ? { decisions: true as const } : {}),
         },
         startNs,
         endNs: timeNs + 10,

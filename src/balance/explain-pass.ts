@@ -1,0 +1,64 @@
+/** The decision record of a balance pass, from what the pass left in its environment. @spec 23 §5.2 */
+import { decide, fact, forget } from '../sched/decide.ts';
+import { k } from '../sched/kernel.ts';
+import { DecisionKind, REASONS, Reason } from '../trace/decisions.ts';
+import { Idle, type LbEnv } from './env.ts';
+import type { DomainStats } from './group-stats.ts';
+
+/** A pass begins: nothing noted so far is its. */
+export function forgetPass(env: LbEnv): void {
+  forget();
+  env.refused.fill(0);
+}
+
+/** The pass of `cpu` is over. */
+export function decidePass(env: LbEnv, sds: DomainStats, cpu: number, moved: number): void {
+  const { sd } = k;
+  if (env.reason !== Reason.NOT_ITS_TURN && env.reason !== Reason.LOST_RACE && sds.avgLoad > 0) {
+    fact('local_avg_load', sds.local.avgLoad);
+    fact('busiest_avg_load', sds.busiest.avgLoad);
+    fact('domain_avg_load', sds.avgLoad);
+  }
+  if (env.dstCpu !== cpu) fact('new_dst_cpu', env.dstCpu);
+  fact('nr_balance_failed', sd.nrBalanceFailed[env.sd]!);
+  fact('balance_interval_ms', sd.balanceInterval[env.sd]!);
+  settleReason(env, moved);
+  const level = sd.level[env.sd]!;
+  decide(DecisionKind.BALANCE, cpu, -1, env.srcCpu, env.reason, env.why, moved, level, env.idle);
+}
+
+/** There was no pass over the domain of `cpu` at all. */
+export function decideNoPass(sd: number, cpu: number, idle: number, reason: Reason, why: string): void {
+  decide(DecisionKind.BALANCE, cpu, -1, -1, reason, why, 0, k.sd.level[sd]!, idle);
+}
+
+/** Newidle balance of `cpu` as a whole does not begin. */
+export function decideNewidle(cpu: number, reason: Reason, why: string): void {
+  decide(DecisionKind.NEWIDLE, cpu, -1, -1, reason, why, 0, -1, Idle.NEWLY_IDLE);
+}
+
+/** The stopper of `src` has pushed `task` to `target`, or none (-1). */
+export function decideActive(env: LbEnv, src: number, target: number, task: number): void {
+  if (env.refused.some((n) => n > 0)) env.reason = Reason.NONE;
+  settleReason(env, task >= 0 ? 1 : 0);
+  const level = env.sd >= 0 ? k.sd.level[env.sd]! : -1;
+  decide(DecisionKind.ACTIVE_BALANCE, src, task, target, env.reason, env.why, task >= 0 ? 1 : 0, level);
+}
+
+/** What moved something was pulled; what found tasks and moved none has the reason that most of them were refused for. */
+function settleReason(env: LbEnv, moved: number): void {
+  if (moved > 0) {
+    env.reason = Reason.PULLED;
+    env.why = '';
+    return;
+  }
+  if (env.reason !== Reason.NONE) return;
+  let most = 0;
+  for (let reason = 0; reason < REASONS.length; reason++) {
+    if (env.refused[reason]! <= most) continue;
+    most = env.refused[reason]!;
+    env.reason = reason as Reason;
+    env.why = 'for most of the tasks that were looked at';
+  }
+  if (most === 0) env.refuse(Reason.LOST_RACE, 'the queue had nothing to give');
+}
