@@ -39,7 +39,7 @@ export class IdlestSearch {
         sd = d.child[sd]!;
         continue;
       }
-      const group = this.#findIdlestGroup(sd, task, cpu);
+      const group = this.findIdlestGroup(sd, task, cpu);
       if (group < 0) {
         sd = d.child[sd]!;
         continue;
@@ -61,7 +61,7 @@ export class IdlestSearch {
   }
 
   /** -1: stay in the local group. @spec 05 §5.2 */
-  #findIdlestGroup(sd: number, task: number, cpu: number): number {
+  findIdlestGroup(sd: number, task: number, cpu: number): number {
     if (k.tracing) recordTask(Ev.IDLEST, k.thisCpu, task, k.sd.level[sd]!, cpu);
     const group = this.#choose(sd, task, cpu);
     if (k.recorder.on[Ev.IDLEST_RET]) {

@@ -40,6 +40,7 @@ export function fidelityMarkdown(report: FidelityReport): string {
       ([kind, { seen, decidable, agree }]) => `| ${kind} | ${seen} | ${decidable} | ${agree} |`,
     ),
     '',
+    ...disagreementLines(report.decisions),
     '| record | primary figure | kernel | min..max | simulated | min..max | verdict |',
     '|---|---|---|---|---|---|---|',
     ...report.records.flatMap(({ name, figures }) =>
@@ -49,6 +50,46 @@ export function fidelityMarkdown(report: FidelityReport): string {
     ),
   ];
   return `${lines.join('\n')}\n`;
+}
+
+/** Decisions that come out otherwise, kind by kind: the first ones and how many there are. */
+function disagreementLines(decisions: FidelityReport['decisions']): string[] {
+  const rows = disagreementRows(decisions);
+  if (rows.length === 0) return [];
+  return [
+    'Decisions that come out otherwise (of each kind the first ones):',
+    '',
+    `| ${DISAGREEMENT_HEAD.join(' | ')} |`,
+    `|${'---|'.repeat(DISAGREEMENT_HEAD.length)}`,
+    ...rows.map((row) => `| ${row.join(' | ')} |`),
+    '',
+  ];
+}
+
+const DISAGREEMENT_HEAD = [
+  'decision',
+  'record',
+  'time, s',
+  'CPU',
+  'task',
+  'by our rules',
+  'the kernel',
+  'what is known',
+];
+
+function disagreementRows(decisions: FidelityReport['decisions']): string[][] {
+  return Object.entries(decisions).flatMap(([kind, { disagreements }]) =>
+    disagreements.map(({ record, timeNs, cpu, task, expected, got, reason }) => [
+      kind,
+      record,
+      (timeNs / 1e9).toFixed(6),
+      String(cpu),
+      task,
+      expected,
+      got,
+      reason,
+    ]),
+  );
 }
 
 /** A page of its own, with every figure. */
@@ -66,11 +107,17 @@ export function fidelityHtml(report: FidelityReport): string {
   const exact = Object.entries(report.exact).map(([kind, t]) =>
     row([kind, `${t.compared}`, `${t.equal}`, `${t.notComparable}`]),
   );
+  const decisions = Object.entries(report.decisions).map(([kind, t]) =>
+    row([kind, `${t.seen}`, `${t.decidable}`, `${t.agree}`]),
+  );
+  const otherwise = disagreementRows(report.decisions).map((cells) => row(cells));
   return `<!doctype html><html lang="en"><meta charset="utf-8"><title>Steelyard: distance to a real kernel</title>
 <style>body{font:14px sans-serif;margin:2em}table{border-collapse:collapse}td,th{padding:2px 10px;text-align:left;border-bottom:1px solid #ddd}
 .off td:last-child{color:#b00}.near td:last-child{color:#960}.inside td:last-child{color:#060}</style>
 <h1>Distance to a real kernel</h1><p>${escapeHtml(report.policy)}: ${summary(totals)}. ${escapeHtml(RULE)}</p>
 <h2>Exact comparisons</h2><table>${row(['kind', 'compared', 'equal', 'the trace does not tell'], 'th')}${exact.join('')}</table>
+<h2>Decisions</h2><table>${row(['kind', 'seen', 'decidable from the trace', 'agree'], 'th')}${decisions.join('')}</table>
+<h3>Decisions that come out otherwise, of each kind the first ones</h3><table>${row(DISAGREEMENT_HEAD, 'th')}${otherwise.join('')}</table>
 ${sections.join('\n')}</html>
 `;
 }

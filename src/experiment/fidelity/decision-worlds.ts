@@ -20,6 +20,7 @@ export interface Decided {
 
 /** Worlds that are tried before a decision is given up. */
 const MAX_WORLDS = 256;
+const MAX_OUTCOME_WORLDS = 1024;
 const TOO_MUCH = 'too much is not known';
 
 export class Worlds {
@@ -66,5 +67,20 @@ export function decide(rule: (worlds: Worlds) => string): Decided {
     if (unknown === null) return { outcome, unknown: '' };
     if (n === MAX_WORLDS) return { outcome: null, unknown: TOO_MUCH };
     if (rule(worlds) !== outcome) return { outcome: null, unknown };
+  }
+}
+
+/** The outcomes that `rule` has in the worlds, and the first choice on which they depend; null if there are too many. */
+export function outcomesOf(rule: (worlds: Worlds) => string): { outcomes: Set<string>; unknown: string } | null {
+  const worlds = new Worlds();
+  const outcomes = new Set([rule(worlds)]);
+  let depends = '';
+  for (let n = 1; ; n++) {
+    const unknown = worlds.next();
+    if (unknown === null) return { outcomes, unknown: depends };
+    if (n === MAX_OUTCOME_WORLDS) return null;
+    const before = outcomes.size;
+    outcomes.add(rule(worlds));
+    if (outcomes.size > before && depends === '') depends = unknown;
   }
 }

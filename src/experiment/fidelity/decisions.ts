@@ -9,22 +9,44 @@
  *   lb_leave        interval and failures after a balance pass                            decision-passes.ts
  *   lb_enter        the same from one pass of a domain to the next
  *   rebalance       which domains are due when a CPU's turn comes                         decision-rebalance.ts
+ *   select          the CPU of a waking task                                              decision-select.ts
+ *   select_among    the same where what is not known leaves several CPUs, but not all that the task may use: it is one of them
  *
  * Uses the simulator's tables, see `exact-state.ts`: a simulation that was going on in the thread can not go on after this.
  */
-import type { EventKind } from '../../trace/events.ts';
+import { Ev, type EventKind } from '../../trace/events.ts';
 import type { TraceSink, TraceTables } from '../../trace/sink.ts';
+import type { Workload } from '../../workload/program.ts';
+import { Affinities } from './decision-affinity.ts';
+import { CpuStates, DecisionQueue } from './decision-cpus.ts';
 import { PassDecisions } from './decision-passes.ts';
 import { RebalanceDecisions } from './decision-rebalance.ts';
+import { SelectDecisions } from './decision-select.ts';
 import { type DecisionResult, DecisionTally } from './decision-tally.ts';
+import { Wakees } from './decision-wakees.ts';
 import { resetKernel } from './exact-state.ts';
 
 export type { DecisionResult } from './decision-tally.ts';
 
+export interface DecisionOptions {
+  /** What the recorded tasks were: it tells where they may run. */
+  readonly workload?: Workload;
+}
+
 export class DecisionComparison implements TraceSink {
   readonly #tally = new DecisionTally();
+  readonly #workload: Workload | null;
+  #cpus!: CpuStates;
+  #queue!: DecisionQueue;
+  #affinities!: Affinities;
+  #wakees!: Wakees;
+  #select!: SelectDecisions;
   #passes!: PassDecisions;
   #rebalance!: RebalanceDecisions;
+
+  constructor(options: DecisionOptions = {}) {
+    this.#workload = options.workload ?? null;
+  }
 
   get result(): DecisionResult {
     return this.#tally.result();
@@ -33,16 +55,28 @@ export class DecisionComparison implements TraceSink {
   begin(tables: TraceTables): void {
     resetKernel(tables.topology);
     this.#tally.nameOf = (task) => `${tables.tasks[task]!.comm}:${tables.tasks[task]!.pid}`;
+    this.#cpus = new CpuStates(tables);
+    this.#queue = new DecisionQueue(this.#cpus);
+    this.#affinities = new Affinities(tables, this.#workload);
+    this.#wakees = new Wakees();
+    this.#select = new SelectDecisions(this.#tally, this.#cpus, this.#queue, this.#affinities, this.#wakees);
     this.#passes = new PassDecisions(this.#tally);
     this.#rebalance = new RebalanceDecisions(this.#tally, tables.hz || 250);
   }
 
   event(kind: EventKind, timeNs: number, cpu: number, task: number, args: Float64Array): void {
+    this.#queue.advance(timeNs);
+    this.#affinities.event(kind, task, this.#cpus.current[cpu]!, args);
+    this.#wakees.event(kind, task, args);
+    if (kind === Ev.SELECT_RET) this.#select.selectRet(timeNs, cpu, args[0]!);
+    this.#cpus.event(kind, timeNs, cpu, task, args);
+    this.#select.event(kind, timeNs, cpu, task, args);
     this.#passes.event(kind, timeNs, cpu, task, args);
     this.#rebalance.event(kind, timeNs, cpu, args);
   }
 
   end(): void {
+    this.#queue.advance(Number.POSITIVE_INFINITY);
     this.#rebalance.end();
   }
 }

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { labRepetitions } from '../../trace/lab-text-reader.ts';
 import { zstdDecompress } from '../../trace/zstd.ts';
+import type { Disagreement } from './decision-tally.ts';
 import { DecisionComparison } from './decisions.ts';
 import { ExactComparison } from './exact.ts';
 import type { LabRecord } from './record.ts';
@@ -19,7 +20,16 @@ export interface DecisionTotal {
   /** Of which the trace tells what they saw. */
   decidable: number;
   agree: number;
+  /** The first ones; there are `decidable - agree`. */
+  disagreements: RecordDisagreement[];
 }
+
+export interface RecordDisagreement extends Disagreement {
+  readonly record: string;
+}
+
+/** Disagreements of a kind that are listed. */
+const MAX_LISTED = 20;
 
 export interface RecordTotals {
   readonly exact: Record<string, ExactTotal>;
@@ -38,14 +48,16 @@ export async function compareExactly(
     onRecord(record.name);
     const exact = new ExactComparison({ groups: record.workload.workload.groups.length > 0 });
     const text = await zstdDecompress(readFileSync(traceFile(record)));
-    const decided = new DecisionComparison();
+    const decided = new DecisionComparison({ workload: record.workload.workload });
     // Both use the simulator's tables, so one after the other.
     for (const repetition of labRepetitions(text, { topology: record.machine, source: record.kernel })) {
       repetition.play(exact);
       repetition.play(decided);
     }
-    for (const [kind, { seen, decidable, agree }] of Object.entries(decided.result)) {
-      const total = (decisions[kind] ??= { seen: 0, decidable: 0, agree: 0 });
+    for (const [kind, { seen, decidable, agree, disagreements }] of Object.entries(decided.result)) {
+      const total = (decisions[kind] ??= { seen: 0, decidable: 0, agree: 0, disagreements: [] });
+      const room = MAX_LISTED - total.disagreements.length;
+      total.disagreements.push(...disagreements.slice(0, room).map((d) => ({ record: record.name, ...d })));
       total.seen += seen;
       total.decidable += decidable;
       total.agree += agree;
