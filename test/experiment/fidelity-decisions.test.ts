@@ -131,13 +131,76 @@ describe('select', () => {
   });
 });
 
+/** CPU 0 runs `a`, which was picked at 100 us; `b` came at 200 us and has waited since 300 us, when `a` ran again. */
+function twoOnOne(): TraceBuilder {
+  const t = trace(4).at(100).onCpu(0).switch('idle', 'a').at(200).wakeup('b', 0).after(2).switch('a', 'b', 'R');
+  return t.at(300).switch('b', 'a', 'R');
+}
+
+/** A newidle pass on CPU 1 looks at tasks of CPU 0; the last answer decides whether it is taken. */
+function looks(t: TraceBuilder, ...tasks: readonly (readonly [name: string, answer: number])[]): TraceBuilder {
+  t.onCpu(1).lbEnter('MC/newidle', 1).after(2);
+  tasks.forEach(([name, answer], i) => {
+    t.event(Ev.CAN_MIGRATE, t.id(name), [0, 1, 2, 1, 2, i + 1, 100, 500]).after(1);
+    t.event(Ev.CAN_MIGRATE_RET, -1, [answer]).after(1);
+    if (answer !== 0) t.event(Ev.DETACH, t.id(name), [0, 1]).after(1).migrate(name, 0, 1, 'MC/newidle').after(1);
+  });
+  return t.lbLeave('MC/newidle', tasks.at(-1)![1]);
+}
+
+describe('can_migrate', () => {
+  test('a running task stays, one that has not run for 500 us may go', () => {
+    const { can_migrate } = decisionsOf(looks(twoOnOne().at(900), ['b', 1]));
+    assertCounts(can_migrate, 1, 1, 1);
+    const wrong = decisionsOf(looks(twoOnOne().at(900), ['b', 0]))['can_migrate'];
+    assertCounts(wrong, 1, 1, 0);
+    assert.deepEqual([wrong!.disagreements[0]!.expected, wrong!.disagreements[0]!.got], ['yes', 'no']);
+    const running = decisionsOf(looks(twoOnOne().at(900), ['b', 0], ['a', 1]))['can_migrate'];
+    assertCounts(running, 2, 2, 0);
+  });
+
+  test('one that has run just now stays', () => {
+    assertCounts(decisionsOf(looks(twoOnOne().at(600), ['b', 0]))['can_migrate'], 1, 1, 1);
+    assertCounts(decisionsOf(looks(twoOnOne().at(600), ['b', 1]))['can_migrate'], 1, 1, 0);
+  });
+
+  test('near 500 us it is not known', () => {
+    const { can_migrate } = decisionsOf(looks(twoOnOne().at(798), ['b', 1]));
+    assertCounts(can_migrate, 1, 0, 0);
+    assert.deepEqual(can_migrate!.undecidable, { 'whether the task ran in the last 500 us': 1 });
+  });
+
+  test('one that has been moved and not run since may go', () => {
+    const t = looks(twoOnOne().at(900), ['b', 1]).at(910).onCpu(2).lbEnter('MC/newidle', 2).after(1);
+    t.event(Ev.CAN_MIGRATE, t.id('b'), [1, 2, 2, 1, 2, 1, 100, 500]).after(1).event(Ev.CAN_MIGRATE_RET, -1, [1]);
+    assertCounts(decisionsOf(t)['can_migrate'], 2, 2, 2);
+  });
+
+  test('the last in the list is looked at first, and goes to its head if it stays', () => {
+    // a has been picked after b was put, so b is last; then a.
+    const order = (...names: string[]) =>
+      decisionsOf(looks(twoOnOne().at(700), ...names.map((name) => [name, 0] as const)))['can_migrate_order'];
+    assertCounts(order('b', 'a', 'b'), 3, 2, 2);
+    assertCounts(order('a'), 1, 1, 0);
+    assert.match(order('a')!.disagreements[0]!.expected, /^b:/);
+  });
+
+  test('a running task may have been picked again after others came, which no event tells', () => {
+    const t = trace(4).at(100).onCpu(0).switch('idle', 'a').at(200).wakeup('b', 0).at(700);
+    const { can_migrate_order } = decisionsOf(looks(t, ['a', 0]));
+    assertCounts(can_migrate_order, 1, 0, 0);
+  });
+});
+
+const KINDS = ['lb_enter', 'lb_leave', 'rebalance', 'select', 'select_among', 'can_migrate', 'can_migrate_order'];
+
 test('the records agree in at least 98 of 100 of what can be decided, kind by kind', needsShared, async () => {
   const names = ['smp4-shortsleep', 'smp4-nohzkick', 'smt8-unpin', 'smt8-periodic', 'llc16-forkburst', 'numa16-unpin'];
   const records = findRecords(sharedPath('ground-truth')).filter((path) =>
     names.some((name) => path.endsWith(`/${name}`)),
   );
   const { decisions } = await compareExactly(records.map(loadRecord));
-  for (const kind of ['lb_enter', 'lb_leave', 'rebalance', 'select', 'select_among']) {
+  for (const kind of KINDS) {
     const { seen, decidable, agree } = decisions[kind]!;
     assert.ok(decidable > 0 && decidable <= seen, kind);
     assert.ok(agree >= 0.98 * decidable, `${kind}: ${agree} of ${decidable}`);

@@ -22,6 +22,9 @@ export function isPerCpuThread(name: string): boolean {
   return PER_CPU_THREAD.test(name);
 }
 
+/** Characters of a kind's name in the names of its tasks. */
+const NAME_KEPT = 11;
+
 /** How the masks of a kind of tasks follow from its program. */
 interface KindMasks {
   readonly prefix: string;
@@ -64,6 +67,15 @@ export class Affinities {
     const known = this.#tasks.get(task);
     if (known !== undefined) return known.masks;
     return KERNEL_THREAD.test(this.name(task)) ? null : ANYWHERE;
+  }
+
+  /** Tasks that the controller is about to change one by one, by its marker, in that order; empty if it is no such marker. */
+  changedBy(text: string): number[] {
+    const name = /^labgen ctl (?:cpus|nice) (\S+)/.exec(text)?.[1];
+    if (name === undefined) return [];
+    const kind = this.#kinds.findIndex(({ prefix }) => prefix === `${name.slice(0, NAME_KEPT)}-`);
+    const tasks = [...this.#tasks].filter(([, known]) => known.kind === kind && kind >= 0).map(([task]) => task);
+    return tasks.sort((a, b) => this.#tables.tasks[a]!.pid - this.#tables.tasks[b]!.pid);
   }
 
   /** `current` is the task that runs on the CPU of the event. */

@@ -110,6 +110,11 @@ export class CpuStates {
     return this.#where[task] ?? NOWHERE;
   }
 
+  /** The most tasks that may be runnable now. */
+  mostRunning(cpu: number): number {
+    return this.nr[cpu]! + this.#coming[cpu]! + this.#sure[cpu]!;
+  }
+
   /** A decision begins to look. */
   open(timeNs: number): Moment {
     const moment = this.#free.pop() ?? new Moment(this.nrCpus);

@@ -9,6 +9,8 @@
  *   lb_leave        interval and failures after a balance pass                            decision-passes.ts
  *   lb_enter        the same from one pass of a domain to the next
  *   rebalance       which domains are due when a CPU's turn comes                         decision-rebalance.ts
+ *   can_migrate         whether a pass may move a task                                    decision-migrate.ts
+ *   can_migrate_order   which task of a queue a pass looks at next
  *   select          the CPU of a waking task                                              decision-select.ts
  *   select_among    the same where what is not known leaves several CPUs, but not all that the task may use: it is one of them
  *
@@ -19,6 +21,8 @@ import type { TraceSink, TraceTables } from '../../trace/sink.ts';
 import type { Workload } from '../../workload/program.ts';
 import { Affinities } from './decision-affinity.ts';
 import { CpuStates, DecisionQueue } from './decision-cpus.ts';
+import { MigrateDecisions } from './decision-migrate.ts';
+import { CfsOrder } from './decision-order.ts';
 import { PassDecisions } from './decision-passes.ts';
 import { RebalanceDecisions } from './decision-rebalance.ts';
 import { SelectDecisions } from './decision-select.ts';
@@ -41,6 +45,9 @@ export class DecisionComparison implements TraceSink {
   #affinities!: Affinities;
   #wakees!: Wakees;
   #select!: SelectDecisions;
+  #order!: CfsOrder;
+  #migrate!: MigrateDecisions;
+  #strings: readonly string[] = [];
   #passes!: PassDecisions;
   #rebalance!: RebalanceDecisions;
 
@@ -54,6 +61,7 @@ export class DecisionComparison implements TraceSink {
 
   begin(tables: TraceTables): void {
     resetKernel(tables.topology);
+    this.#strings = tables.strings;
     this.#tally.nameOf = (task) => `${tables.tasks[task]!.comm}:${tables.tasks[task]!.pid}`;
     this.#cpus = new CpuStates(tables);
     this.#queue = new DecisionQueue(this.#cpus);
@@ -61,6 +69,12 @@ export class DecisionComparison implements TraceSink {
     this.#wakees = new Wakees();
     this.#select = new SelectDecisions(this.#tally, this.#cpus, this.#queue, this.#affinities, this.#wakees);
     this.#passes = new PassDecisions(this.#tally);
+    this.#order = new CfsOrder(this.#cpus);
+    const groups = this.#workload?.groups ?? [];
+    this.#migrate = new MigrateDecisions(this.#tally, this.#cpus, this.#affinities, this.#order, this.#passes, {
+      groups: groups.length > 0,
+      quotas: groups.some(({ quotaNs }) => quotaNs !== null),
+    });
     this.#rebalance = new RebalanceDecisions(this.#tally, tables.hz || 250);
   }
 
@@ -71,8 +85,14 @@ export class DecisionComparison implements TraceSink {
     if (kind === Ev.SELECT_RET) this.#select.selectRet(timeNs, cpu, args[0]!);
     this.#cpus.event(kind, timeNs, cpu, task, args);
     this.#select.event(kind, timeNs, cpu, task, args);
+    if (kind === Ev.PRINT) {
+      const changing = this.#affinities.changedBy(this.#strings[args[0]!]!);
+      if (changing.length > 0) this.#order.changes(this.#cpus.current[cpu]!, changing);
+    }
+    this.#order.event(kind, cpu, task, args);
     this.#passes.event(kind, timeNs, cpu, task, args);
     this.#rebalance.event(kind, timeNs, cpu, args);
+    this.#migrate.event(kind, timeNs, cpu, task, args);
   }
 
   end(): void {
