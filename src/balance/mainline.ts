@@ -27,6 +27,7 @@ import {
 } from './nohz.ts';
 import type { Parts } from './parts.ts';
 import type { Policy } from './policy.ts';
+import { PushBalance } from './push-balance.ts';
 import { Rebalance } from './rebalance.ts';
 import { IdleSearch, updateIdleCore } from './select-idle-sibling.ts';
 import { selectTaskRqFair } from './select-task-rq.ts';
@@ -50,6 +51,8 @@ export class MainlineBalance implements BalanceHooks {
   readonly #nohz: NohzBalancer;
   readonly #steal: TaskStealing | null;
   readonly #shared: SharedRunq | null;
+  /** For whoever looks in: null when off. */
+  readonly push: PushBalance | null;
   readonly #mode: Uint8Array;
   readonly #search: Uint8Array;
 
@@ -58,8 +61,11 @@ export class MainlineBalance implements BalanceHooks {
     this.#parts = parts;
     this.#steal = parts.steal === 'on' ? new TaskStealing(nrCpus, mechanisms.steal) : null;
     this.#shared = parts.shared_runq === 'on' ? new SharedRunq(nrCpus, mechanisms.sharedRunq) : null;
+    this.push = parts.push === 'on' ? new PushBalance(nrCpus, mechanisms) : null;
     this.watches =
-      (this.#steal === null ? 0 : Watch.FAIR_COUNT) | (this.#shared === null ? 0 : Watch.QUEUE | Watch.RUN);
+      (this.#steal === null ? 0 : Watch.FAIR_COUNT) |
+      (this.#shared === null ? 0 : Watch.QUEUE | Watch.RUN) |
+      (this.push === null ? 0 : Watch.QUEUE | Watch.RUN | Watch.IDLE);
     this.#idleSearch = new IdleSearch(nrCpus);
     this.#idlestSearch = new IdlestSearch();
     this.#lb = new LoadBalancer(new LbEnv(nrCpus), new DomainStats(), parts.active === 'stopper');
@@ -73,14 +79,15 @@ export class MainlineBalance implements BalanceHooks {
   started(): void {
     this.#steal?.started();
     this.#shared?.started();
+    this.push?.started();
   }
 
   counters(): readonly Counter[] {
-    return [...(this.#steal?.counters() ?? []), ...(this.#shared?.counters() ?? [])];
+    return [this.#steal, this.#shared, this.push].flatMap((mechanism) => mechanism?.counters() ?? []);
   }
 
   checkBooks(): string | null {
-    return this.#steal?.checkBooks() ?? this.#shared?.checkBooks() ?? null;
+    return this.#steal?.checkBooks() ?? this.#shared?.checkBooks() ?? this.push?.checkBooks() ?? null;
   }
 
   selectTaskRqFair(task: number, prev: number, flags: number, cpu: number): number {
@@ -121,6 +128,7 @@ export class MainlineBalance implements BalanceHooks {
   }
 
   triggerLoadBalance(cpu: number): void {
+    this.push?.ticked(cpu);
     if (k.sd.lowest[cpu]! < 0 || k.cpuActive[cpu] === 0) return;
     if (k.jiffies >= rq.nextBalance[cpu]! && this.#parts.periodic === 'on') raiseSchedSoftirq(cpu);
     if (this.#parts.nohz === 'on') nohzBalancerKick(cpu);
@@ -159,6 +167,7 @@ export class MainlineBalance implements BalanceHooks {
 
   tickStopped(cpu: number): void {
     nohzBalanceEnterIdle(cpu);
+    this.push?.tickStopped(cpu);
   }
 
   nohzCall(cpu: number): void {
@@ -183,21 +192,33 @@ export class MainlineBalance implements BalanceHooks {
 
   taskQueued(cpu: number, task: number): void {
     this.#shared?.taskQueued(cpu, task);
+    this.push?.taskQueued(cpu, task);
   }
 
   taskDequeued(_cpu: number, task: number): void {
     this.#shared?.taskLeft(task);
+    this.push?.taskDequeued(task);
   }
 
   taskPut(cpu: number, task: number): void {
     this.#shared?.taskPut(cpu, task);
+    this.push?.taskPut(cpu, task);
   }
 
-  taskSet(_cpu: number, task: number): void {
+  taskSet(cpu: number, task: number): void {
     this.#shared?.taskLeft(task);
+    this.push?.taskSet(cpu, task);
   }
 
-  idleEntered(_cpu: number): void {}
-  idleLeft(_cpu: number): void {}
-  balanceCallback(_cpu: number): void {}
+  idleEntered(cpu: number): void {
+    this.push?.idleEntered(cpu);
+  }
+
+  idleLeft(cpu: number): void {
+    this.push?.idleLeft(cpu);
+  }
+
+  balanceCallback(cpu: number): number {
+    return this.push === null ? 0 : this.push.callback(cpu);
+  }
 }

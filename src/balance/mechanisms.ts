@@ -46,10 +46,40 @@ export interface SharedRunqTunables {
   readonly gated: boolean;
 }
 
+/** @spec 21 §5-6 */
+export const PUSH_EXECUTORS = ['callback', 'callback_double'] as const;
+export const PUSH_TRIGGERS = ['put_prev', 'enqueue', 'tick', 'preempt'] as const;
+export const PUSH_CLAIMS = ['none', 'clear_bit', 'token', 'pending', 'cursor'] as const;
+export const PUSH_PREDICATES = ['nayak', 'eas'] as const;
+export const PUSH_SEARCHES = ['near', 'flat'] as const;
+export const IDLE_TRACKINGS = ['nohz_global', 'all_llc', 'all_llc_lazy', 'all_sharded'] as const;
+
+export interface PushTunables {
+  /** Who does the work. */
+  readonly executor: (typeof PUSH_EXECUTORS)[number];
+  readonly trigger: (typeof PUSH_TRIGGERS)[number];
+  readonly claim: (typeof PUSH_CLAIMS)[number];
+  /** Which waiting tasks are listed. */
+  readonly predicate: (typeof PUSH_PREDICATES)[number];
+  readonly search: (typeof PUSH_SEARCHES)[number];
+  /** CPUs looked at in an LLC at most; 0: as many as a wakeup would there. */
+  readonly scanMax: number;
+  /** A task goes to another node only after waiting that long. */
+  readonly numaWaitNs: number;
+  /** trigger=tick: the head of the list must have waited that long. */
+  readonly minWaitNs: number;
+}
+
+export interface IdleTunables {
+  readonly tracking: (typeof IDLE_TRACKINGS)[number];
+}
+
 export interface Mechanisms {
   readonly newidle: NewidleTunables;
   readonly steal: StealTunables;
   readonly sharedRunq: SharedRunqTunables;
+  readonly push: PushTunables;
+  readonly idle: IdleTunables;
 }
 
 export const DEFAULT_MECHANISMS: Mechanisms = {
@@ -64,4 +94,15 @@ export const DEFAULT_MECHANISMS: Mechanisms = {
     rt: false,
   },
   sharedRunq: { shardSize: 6, headOnly: true, index: 'insertion', skipLlc: true, gated: false },
+  push: {
+    executor: 'callback',
+    trigger: 'put_prev',
+    claim: 'none',
+    predicate: 'nayak',
+    search: 'near',
+    scanMax: 0,
+    numaWaitNs: 1_000_000,
+    minWaitNs: 0,
+  },
+  idle: { tracking: 'nohz_global' },
 };

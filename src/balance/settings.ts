@@ -5,7 +5,19 @@
 import { UserError } from '../base/errors.ts';
 import { costProfile, listCostProfiles } from '../machine/cost-profile.ts';
 import type { Environment, Tunables } from '../sched/config.ts';
-import { type Mechanisms, NEWIDLE_GATES, SHARED_RUNQ_INDEXES, STEAL_SCOPES, STEAL_STARTS } from './mechanisms.ts';
+import {
+  IDLE_TRACKINGS,
+  type Mechanisms,
+  NEWIDLE_GATES,
+  PUSH_CLAIMS,
+  PUSH_EXECUTORS,
+  PUSH_PREDICATES,
+  PUSH_SEARCHES,
+  PUSH_TRIGGERS,
+  SHARED_RUNQ_INDEXES,
+  STEAL_SCOPES,
+  STEAL_STARTS,
+} from './mechanisms.ts';
 import type { Policy } from './policy.ts';
 
 type SettingKind = 'ns' | 'int' | 'bool' | 'word';
@@ -110,6 +122,17 @@ export const SETTINGS: Readonly<Record<string, Setting>> = {
   }),
   'shared_runq.skip_llc': mechanism('sharedRunq', 'skipLlc', 'bool', 'the search that follows begins above the LLC'),
   'shared_runq.gated': mechanism('sharedRunq', 'gated', 'bool', 'no pull either when avg_idle is too short to search'),
+  'push.executor': mechanism('push', 'executor', 'word', 'who moves a pushed task', { values: PUSH_EXECUTORS }),
+  'push.trigger': mechanism('push', 'trigger', 'word', 'when a busy CPU looks for a place', { values: PUSH_TRIGGERS }),
+  'push.claim': mechanism('push', 'claim', 'word', 'keeps others from the same target', { values: PUSH_CLAIMS }),
+  'push.predicate': mechanism('push', 'predicate', 'word', 'which waiting tasks are pushed', {
+    values: PUSH_PREDICATES,
+  }),
+  'push.search': mechanism('push', 'search', 'word', 'where an idle CPU is looked for', { values: PUSH_SEARCHES }),
+  'push.scan_max': mechanism('push', 'scanMax', 'int', 'CPUs looked at in an LLC; 0: as for wakeups', { max: 8192 }),
+  'push.numa_wait': mechanism('push', 'numaWaitNs', 'ns', 'no push to other nodes before a task waited so long'),
+  'push.min_wait': mechanism('push', 'minWaitNs', 'ns', 'push.trigger=tick: no push before a task waited so long'),
+  'idle.tracking': mechanism('idle', 'tracking', 'word', 'which idle CPUs a push sees', { values: IDLE_TRACKINGS }),
   costs: {
     kind: 'word',
     about: 'cost profile: what things cost on the machine',

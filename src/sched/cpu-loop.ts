@@ -2,8 +2,8 @@
  * What a CPU does next. Each CPU is a small machine that is given control when an event of its own is due or an interrupt
  * reaches it, and goes on until it computes, waits, or is busy in the kernel for a while. In this order (`Todo`):
  *
- *   pay for kernel work done  ─►  finish schedule() (interrupts off)  ─►  interrupts  ─►  softirq
- *        ─►  schedule() if something better should run  ─►  idle loop, stopper, or the current task's program
+ *   pay for kernel work done  ─►  finish schedule() and the balance callback (interrupts off)  ─►  interrupts
+ *        ─►  softirq  ─►  schedule() if something better should run  ─►  idle loop, stopper, or the task's program
  *
  * CPUs never call into each other: what one does to another is an interrupt, that is, an event. @spec 01 §2-6
  */
@@ -103,6 +103,7 @@ export function runCpu(cpu: number): void {
         return;
       }
       if ((todo & Todo.SCHEDULE) !== 0) scheduleStep(cpu);
+      else if ((todo & Todo.CALLBACK) !== 0) balanceCallback(cpu);
       else if ((todo & TODO_IRQS) !== 0) handleIrq(cpu, todo & TODO_IRQS);
       else if ((todo & Todo.SOFTIRQ) !== 0) handleSoftirq(cpu);
       else if (loop.idlePhase[cpu] !== IdlePhase.BUSY) leaveIdle(cpu);
@@ -118,6 +119,11 @@ export function runCpu(cpu: number): void {
       stopperStep(cpu);
     }
   }
+}
+
+function balanceCallback(cpu: number): void {
+  loop.todo[cpu]! &= ~Todo.CALLBACK;
+  if (k.hooks.balanceCallback(cpu) === UNFINISHED) loop.todo[cpu]! |= Todo.CALLBACK;
 }
 
 /** Lets the time of the kernel work just done pass. */

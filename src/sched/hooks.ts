@@ -73,8 +73,11 @@ export interface BalanceHooks {
   /** The CPU switched to its idle task, or is about to leave it. */
   idleEntered(cpu: number): void;
   idleLeft(cpu: number): void;
-  /** End of a switch of a CPU for which `loop.callback` was set; interrupts are off. @spec 21 §2 */
-  balanceCallback(cpu: number): void;
+  /**
+   * The end of a switch of a CPU for which `loop.callback` was set, or `Todo.CALLBACK` was: 0 when finished, else
+   * UNFINISHED. Interrupts are off. @spec 21 §2
+   */
+  balanceCallback(cpu: number): number;
 }
 
 /** Never balances and never moves anything. */
@@ -115,5 +118,7 @@ export class NullHooks implements BalanceHooks {
   taskSet(): void {}
   idleEntered(): void {}
   idleLeft(): void {}
-  balanceCallback(): void {}
+  balanceCallback(_cpu: number): number {
+    return 0;
+  }
 }

@@ -50,7 +50,8 @@ export function leaveIdle(cpu: number): void {
   if (rq.ttwuPending[cpu] !== 0) schedTtwuPending(cpu);
 }
 
-function tickRuns(cpu: number): boolean {
+/** Does the CPU have a tick? */
+export function tickRuns(cpu: number): boolean {
   return (loop.tickOn[cpu >>> 5]! & (1 << (cpu & 31))) !== 0;
 }
 

@@ -13,6 +13,7 @@ import { allowed, isTask } from './predicates.ts';
 import * as rq from './rq.ts';
 import * as tasks from './tasks.ts';
 import { Class, OnRq, State } from './tasks.ts';
+import { PENDING_WAKEUP } from './wakeup.ts';
 
 /** What is wrong, or null. */
 export function checkInvariants(): string | null {
@@ -36,7 +37,8 @@ function checkCpu(cpu: number): string | null {
   const rt = rq.rtThrottled[cpu] === 0 ? rq.rtNrRunning[cpu]! : 0;
   const total = cfs.hNrRunning[cpu]! + rt + stopper;
   if (rq.nrRunning[cpu] !== total) return `nr_running is ${rq.nrRunning[cpu]}, but ${total} tasks are queued`;
-  if ((rq.ttwuPending[cpu] !== 0) !== rq.wakeListHead[cpu]! >= 0) return 'ttwu_pending and the wake list disagree';
+  if (((rq.ttwuPending[cpu]! & PENDING_WAKEUP) !== 0) !== rq.wakeListHead[cpu]! >= 0)
+    return 'ttwu_pending and the wake list disagree';
 
   let listed = 0;
   let before = -1;

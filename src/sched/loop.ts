@@ -7,18 +7,20 @@ export const Todo = {
   PAY: 1,
   /** In the middle of schedule(), with interrupts off. */
   SCHEDULE: 2,
+  /** In the middle of the policy's balance callback, with interrupts off. @spec 21 §2 */
+  CALLBACK: 4,
   /** Interrupts. TIMER: task timers are due. */
-  TIMER: 4,
-  TICK: 8,
-  RESCHEDULE_IPI: 16,
+  TIMER: 8,
+  TICK: 16,
+  RESCHEDULE_IPI: 32,
   /** Function calls (nohz kick) and then queued wakeups. @spec 01 §4 */
-  CALL: 32,
+  CALL: 64,
   /** A polled need_resched was noticed by an idle CPU. */
-  POLL: 64,
+  POLL: 128,
   /** The SCHED softirq is raised or running. */
-  SOFTIRQ: 128,
+  SOFTIRQ: 256,
   /** need_resched. */
-  RESCHED: 256,
+  RESCHED: 512,
 } as const;
 
 /** The interrupts among them. */
@@ -51,7 +53,10 @@ export const speed = columns.f64();
 /** schedule(): the task that was current, and whether it left by itself. */
 export const previous = columns.i32();
 export const voluntary = columns.u8();
-/** 1: the policy's `balanceCallback` is due at the end of the switch the CPU is in, or of its next. @spec 21 §2 */
+/**
+ * 1: the policy's `balanceCallback` is due at the end of the switch the CPU is in, or of its next. @spec 21 §2
+ * Who wants it at once, as soon as the CPU has paid for what it did, sets `Todo.CALLBACK`.
+ */
 export const callback = columns.u8();
 /** Idle loop: 0 not idle, 1 at the top of an iteration, 2 waiting. */
 export const idlePhase = columns.u8(1);

@@ -226,7 +226,7 @@ function finish(cpu: number): void {
   if (tasks.schedClass[curr] === Class.RT && highestPushable(cpu) >= 0) pushRtTasks(cpu);
   if (loop.callback[cpu] !== 0) {
     loop.callback[cpu] = 0;
-    k.hooks.balanceCallback(cpu);
+    loop.todo[cpu]! |= Todo.CALLBACK;
   }
 }
 

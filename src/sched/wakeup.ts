@@ -21,6 +21,10 @@ import { charge, needResched, sendCall } from './signals.ts';
 import * as tasks from './tasks.ts';
 import { Class, OnRq, State } from './tasks.ts';
 
+/** What `rq.ttwuPending` says is on its way: queued wakeups; a task that somebody pushes. @spec 05 §2.1, 21 §5 Q2 */
+export const PENDING_WAKEUP = 1;
+export const PENDING_PUSH = 2;
+
 // ---- placement
 
 /** The CPU a task should run on next; charges the search to this CPU. @spec 05 §2 */
@@ -130,7 +134,7 @@ function wantsWakeList(task: number, cpu: number): boolean {
 /** Puts the wakeup on the target's call queue; the target looks busy from now on. @spec 05 §2.1 */
 function queueWakeup(task: number, cpu: number, flags: number): void {
   tasks.remoteWakeup[task] = (flags & Wake.MIGRATED) !== 0 ? 1 : 0;
-  rq.ttwuPending[cpu] = 1;
+  rq.ttwuPending[cpu]! |= PENDING_WAKEUP;
   tasks.wakeNext[task] = -1;
   const tail = rq.wakeListTail[cpu]!;
   if (tail < 0) rq.wakeListHead[cpu] = task;
@@ -144,7 +148,7 @@ export function schedTtwuPending(cpu: number): void {
   let task = rq.wakeListHead[cpu]!;
   rq.wakeListHead[cpu] = -1;
   rq.wakeListTail[cpu] = -1;
-  rq.ttwuPending[cpu] = 0;
+  rq.ttwuPending[cpu]! &= ~PENDING_WAKEUP;
   if (task < 0) return;
   updateRqClock(cpu);
   while (task >= 0) {

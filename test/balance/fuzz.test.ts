@@ -86,9 +86,19 @@ function checkEvents(events: readonly SimEvent[], policy: string): void {
         const cause = MIGRATE_CAUSES[args['cause']!]!;
         assert.ok(online[args['dest_cpu']!] === 1, at);
         assert.ok(
-          ['wakeup', 'exec', 'idle', 'busy', 'newidle', 'active', 'affinity', 'rt-push', 'rt-pull', 'steal'].includes(
-            cause,
-          ),
+          [
+            'wakeup',
+            'exec',
+            'idle',
+            'busy',
+            'newidle',
+            'active',
+            'affinity',
+            'rt-push',
+            'rt-pull',
+            'steal',
+            'push',
+          ].includes(cause),
           at,
         );
         break;

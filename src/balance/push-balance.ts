@@ -1,0 +1,87 @@
+/**
+ * Pushing as a policy sees it: the pushable lists, the masks of idle CPUs and the push itself hear of what happens in the
+ * scheduler, in this order. @spec 21
+ */
+import type { Counter } from '../sched/hooks.ts';
+import { k } from '../sched/kernel.ts';
+import * as rq from '../sched/rq.ts';
+import { IdleTracking } from './idle-tracking.ts';
+import { LlcMap } from './llc-map.ts';
+import type { Mechanisms, PushTunables } from './mechanisms.ts';
+import { Push, pushable, yielded } from './push.ts';
+import { PushableLists } from './pushable-list.ts';
+
+export class PushBalance {
+  readonly #tunables: PushTunables;
+  readonly lists: PushableLists;
+  readonly #idle: IdleTracking;
+  readonly #push: Push;
+
+  constructor(nrCpus: number, mechanisms: Pick<Mechanisms, 'push' | 'idle'>) {
+    this.#tunables = mechanisms.push;
+    this.lists = new PushableLists(nrCpus);
+    this.#idle = new IdleTracking(nrCpus, mechanisms.idle);
+    this.#push = new Push(nrCpus, mechanisms.push, this.lists, this.#idle);
+  }
+
+  started(): void {
+    const llcs = new LlcMap(k.topology, k.sd.tree.llcId, 'machine');
+    this.lists.started(llcs);
+    this.#idle.started(llcs);
+    this.#push.started(llcs);
+  }
+
+  counters(): readonly Counter[] {
+    return this.#push.counters();
+  }
+
+  checkBooks(): string | null {
+    return this.lists.checkBooks() ?? this.#push.checkBooks();
+  }
+
+  // ---- the hooks
+
+  taskQueued(cpu: number, task: number): void {
+    if (this.#tunables.trigger !== 'enqueue' || rq.curr[cpu] === task || rq.nrRunning[cpu]! < 2) return;
+    if (!pushable(task, this.#tunables.predicate)) return;
+    this.lists.insert(cpu, task);
+    this.#push.taskQueued(cpu);
+  }
+
+  taskDequeued(task: number): void {
+    this.lists.remove(task);
+    this.#push.taskDequeued(task);
+  }
+
+  taskPut(cpu: number, task: number): void {
+    if (this.#tunables.trigger === 'preempt' && yielded(task)) return;
+    if (pushable(task, this.#tunables.predicate)) this.lists.insert(cpu, task);
+  }
+
+  taskSet(cpu: number, task: number): void {
+    this.lists.remove(task);
+    this.#push.taskSet(cpu, task);
+  }
+
+  idleEntered(cpu: number): void {
+    this.#idle.idleEntered(cpu);
+    this.#push.idleEntered(cpu);
+  }
+
+  idleLeft(cpu: number): void {
+    this.#idle.idleLeft(cpu);
+  }
+
+  tickStopped(cpu: number): void {
+    this.#idle.tickStopped(cpu);
+  }
+
+  ticked(cpu: number): void {
+    this.#idle.ticked(cpu);
+    this.#push.ticked(cpu);
+  }
+
+  callback(cpu: number): number {
+    return this.#push.callback(cpu);
+  }
+}

@@ -1,0 +1,258 @@
+/**
+ * Pushing: a busy CPU with tasks that wait looks for an idle CPU to give one to, at the moment it puts a task back.
+ *
+ *   put back ─► pushable list ─► the next task is set ─► end of the switch: balance callback
+ *                                                            │  NEXT: head of the list, an idle CPU, a claim on it
+ *                                                            ▼
+ *                                   callback, callback_double: MOVE ─► NEXT ...
+ *                                   ipi_pull, ipi_pull_batch: the target is called, and takes the head itself
+ *                                   stopper: the stopper of the busy CPU moves it
+ *
+ * Between the look at the target and the task's arrival there the busy CPU pays for search and locks: time in which others
+ * may choose the same target. @deviates 21 §3.3: until it arrives the task stays on its old queue (as it does with both
+ * locks held) instead of on none, so that it may also be taken or chosen there; then the push has missed. @spec 21
+ */
+import { activateTask, checkPreemptCurr, deactivateTask, setTaskCpu } from '../sched/activate.ts';
+import * as avg from '../sched/averages.ts';
+import { AVG_SE } from '../sched/averages.ts';
+import * as cfs from '../sched/cfs-rq.ts';
+import { updateRqClock } from '../sched/clock.ts';
+import * as se from '../sched/entity.ts';
+import { type Counter, UNFINISHED } from '../sched/hooks.ts';
+import { k } from '../sched/kernel.ts';
+import { takeLock } from '../sched/line-access.ts';
+import { utilEst } from '../sched/load-avg.ts';
+import * as loop from '../sched/loop.ts';
+import { Todo } from '../sched/loop.ts';
+import { allowed } from '../sched/predicates.ts';
+import * as rq from '../sched/rq.ts';
+import { Line } from '../sched/shared-lines.ts';
+import { charge, owes } from '../sched/signals.ts';
+import * as tasks from '../sched/tasks.ts';
+import { Class, OnRq } from '../sched/tasks.ts';
+import { MigrateCause } from '../trace/events.ts';
+import { throttledPair } from './detach.ts';
+import type { IdleTracking } from './idle-tracking.ts';
+import type { LlcMap } from './llc-map.ts';
+import type { PushTunables } from './mechanisms.ts';
+import { PushBooks } from './push-books.ts';
+import { PushClaims } from './push-claim.ts';
+import { PushSearch } from './push-search.ts';
+import type { PushableLists } from './pushable-list.ts';
+
+const Stage = { NONE: 0, NEXT: 1, MOVE: 2 } as const;
+
+export class Push {
+  readonly #tunables: PushTunables;
+  readonly #lists: PushableLists;
+  readonly #claims: PushClaims;
+  readonly #search: PushSearch;
+  readonly #books: PushBooks;
+
+  // Of the callback that each CPU executes: where it is, since when, and the push at hand.
+  readonly #stage: Uint8Array;
+  readonly #since: Float64Array;
+  readonly #pushSince: Float64Array;
+  readonly #task: Int32Array;
+  readonly #target: Int32Array;
+  /** The queues it is for, first to be done first; and of each queue the next, and who is to do it (-1: nobody). */
+  readonly #first: Int32Array;
+  readonly #last: Int32Array;
+  readonly #nextQueue: Int32Array;
+  readonly #doneBy: Int32Array;
+
+  constructor(nrCpus: number, tunables: PushTunables, lists: PushableLists, idle: IdleTracking) {
+    this.#tunables = tunables;
+    this.#lists = lists;
+    this.#claims = new PushClaims(nrCpus, tunables.claim, idle);
+    this.#search = new PushSearch(tunables, idle, this.#claims);
+    this.#books = new PushBooks(nrCpus);
+    this.#stage = new Uint8Array(nrCpus);
+    this.#since = new Float64Array(nrCpus);
+    this.#pushSince = new Float64Array(nrCpus);
+    this.#task = new Int32Array(nrCpus);
+    this.#target = new Int32Array(nrCpus);
+    this.#first = new Int32Array(nrCpus).fill(-1);
+    this.#last = new Int32Array(nrCpus).fill(-1);
+    this.#nextQueue = new Int32Array(nrCpus).fill(-1);
+    this.#doneBy = new Int32Array(nrCpus).fill(-1);
+  }
+
+  started(llcs: LlcMap): void {
+    this.#search.started(llcs);
+    this.#claims.started(llcs);
+  }
+
+  counters(): readonly Counter[] {
+    return this.#books.counters();
+  }
+
+  // ---- what happens to tasks
+
+  /** A task has been chosen to run. */
+  taskSet(cpu: number, task: number): void {
+    this.#books.ran(task);
+    this.#claims.freed(cpu);
+    if (this.#tunables.trigger !== 'tick' && this.#lists.head(cpu) >= 0) {
+      this.#ask(cpu, cpu);
+      loop.callback[cpu] = 1;
+    }
+  }
+
+  taskDequeued(task: number): void {
+    this.#books.left(task);
+  }
+
+  /** A task became runnable on the CPU: does whoever made it so look for a better place? */
+  taskQueued(cpu: number): void {
+    if (this.#tunables.trigger !== 'enqueue') return;
+    this.#ask(k.thisCpu, cpu);
+    loop.todo[k.thisCpu]! |= Todo.CALLBACK;
+  }
+
+  idleEntered(cpu: number): void {
+    this.#books.idleEntered(cpu);
+    this.#claims.freed(cpu);
+  }
+
+  /** A tick of the CPU. */
+  ticked(cpu: number): void {
+    if (this.#tunables.trigger !== 'tick' || tasks.schedClass[rq.curr[cpu]!] !== Class.FAIR) return;
+    const task = this.#lists.head(cpu);
+    if (task < 0 || this.#lists.waited(task) < this.#tunables.minWaitNs) return;
+    this.#ask(cpu, cpu);
+    loop.todo[cpu]! |= Todo.CALLBACK;
+  }
+
+  #ask(executor: number, queue: number): void {
+    if (this.#doneBy[queue]! >= 0) return;
+    this.#doneBy[queue] = executor;
+    this.#nextQueue[queue] = -1;
+    if (this.#first[executor]! < 0) this.#first[executor] = queue;
+    else this.#nextQueue[this.#last[executor]!] = queue;
+    this.#last[executor] = queue;
+  }
+
+  // ---- the callback
+
+  /** The balance callback of a CPU: 0 when done, else UNFINISHED. */
+  callback(cpu: number): number {
+    if (this.#stage[cpu] === Stage.NONE) {
+      if (this.#first[cpu]! < 0) return 0;
+      this.#stage[cpu] = Stage.NEXT;
+      this.#since[cpu] = k.now;
+      this.#books.callbacks++;
+    }
+    for (;;) {
+      if (owes(cpu)) return UNFINISHED;
+      if (this.#stage[cpu] === Stage.MOVE) this.#move(cpu);
+      else if (this.#first[cpu]! >= 0) this.#next(cpu, this.#first[cpu]!);
+      else break;
+    }
+    this.#stage[cpu] = Stage.NONE;
+    const ns = k.now - this.#since[cpu]!;
+    this.#books.busyNs += ns;
+    if (rq.curr[cpu] !== cpu) this.#books.delayNs += ns;
+    return 0;
+  }
+
+  /** The head of the list of a queue, and where it could go. */
+  #next(cpu: number, queue: number): void {
+    const task = this.#lists.head(queue);
+    if (task < 0) {
+      this.#endOfQueue(cpu, queue);
+      return;
+    }
+    this.#pushSince[cpu] = k.now;
+    this.#lists.remove(task);
+    const target = this.#search.find(task, queue, this.#lists.waited(task));
+    if (target < 0) {
+      this.#books.noTarget++;
+      // The energy-aware version tries each task once; the other puts it back, and that is all for now. @spec 21 §2, §3.3
+      if (this.#tunables.predicate === 'eas') return;
+      this.#lists.insert(queue, task, this.#lists.since(task));
+      this.#endOfQueue(cpu, queue);
+      return;
+    }
+    this.#task[cpu] = task;
+    this.#target[cpu] = target;
+    this.#stage[cpu] = Stage.MOVE;
+    this.#lock(queue, target);
+  }
+
+  /** What is wrong with the claims, or null. */
+  checkBooks(): string | null {
+    const underWay = new Uint8Array(k.nrCpus);
+    for (let cpu = 0; cpu < k.nrCpus; cpu++) if (this.#stage[cpu] === Stage.MOVE) underWay[this.#target[cpu]!] = 1;
+    return this.#claims.checkBooks(underWay);
+  }
+
+  #endOfQueue(cpu: number, queue: number): void {
+    this.#first[cpu] = this.#nextQueue[queue]!;
+    this.#doneBy[queue] = -1;
+  }
+
+  /** Up to the moment at which the task can be moved. */
+  #lock(queue: number, target: number): void {
+    const { detachNs, attachNs } = k.costs;
+    if (this.#tunables.executor === 'callback_double') {
+      takeLock(Line.RQ_LOCK + target, detachNs + attachNs);
+      takeLock(Line.RQ_LOCK + queue, detachNs + attachNs);
+      charge(k.thisCpu, detachNs);
+    } else {
+      charge(k.thisCpu, detachNs);
+      takeLock(Line.RQ_LOCK + target, attachNs);
+    }
+  }
+
+  #move(cpu: number): void {
+    const task = this.#task[cpu]!;
+    const target = this.#target[cpu]!;
+    this.#stage[cpu] = Stage.NEXT;
+    const queue = this.#first[cpu]!;
+    if (!movable(task, queue, target)) {
+      this.#books.misses++;
+      this.#claims.release(target);
+      return;
+    }
+    const pileup = rq.nrRunning[target] !== 0 || rq.wakeListHead[target]! >= 0;
+    moveWaiting(task, queue, target);
+    charge(cpu, k.costs.attachNs);
+    if (this.#tunables.executor === 'callback') takeLock(Line.RQ_LOCK + queue, 0);
+    this.#claims.arrived(target);
+    this.#books.pushed(task, target, this.#pushSince[cpu]!, pileup);
+  }
+}
+
+/** Does the task still wait on that queue, and may it go there? */
+function movable(task: number, queue: number, target: number): boolean {
+  if (tasks.alive[task] === 0 || tasks.cpu[task] !== queue || tasks.onRq[task] !== OnRq.QUEUED) return false;
+  if (tasks.schedClass[task] !== Class.FAIR || tasks.onCpu[task] !== 0 || rq.curr[queue] === task) return false;
+  return allowed(task, target) && k.cpuActive[target] !== 0 && !throttledPair(task, queue, target);
+}
+
+function moveWaiting(task: number, queue: number, target: number): void {
+  updateRqClock(queue);
+  deactivateTask(queue, task, 0);
+  setTaskCpu(task, target, MigrateCause.PUSH, -1);
+  updateRqClock(target);
+  activateTask(target, task, 0);
+  checkPreemptCurr(target, task, 0);
+}
+
+/** Is the task one for the list? @spec 21 §2 */
+export function pushable(task: number, predicate: PushTunables['predicate']): boolean {
+  if (tasks.nrAllowed[task]! <= 1) return false;
+  return predicate === 'nayak' || (!k.overutilized && stuck(task));
+}
+
+/** The task may never sleep, and so never be placed anew by a wakeup. */
+export function stuck(task: number): boolean {
+  const wanted = Math.max(utilEst(task), avg.runnableAvg[AVG_SE + task]!);
+  return wanted > rq.cpuCapacity[tasks.cpu[task]!]!;
+}
+
+/** The task has yielded since it was last chosen. */
+export function yielded(task: number): boolean {
+  return cfs.skipBuddy[se.cfsRq[task]!] === task;
+}

@@ -1,0 +1,199 @@
+/** Pushing, by the Checks of spec 21. */
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import fc from 'fast-check';
+import { LlcMap } from '../../src/balance/llc-map.ts';
+import { MainlineBalance } from '../../src/balance/mainline.ts';
+import { parsePolicy, policyHooks } from '../../src/balance/policy.ts';
+import { PushableLists } from '../../src/balance/pushable-list.ts';
+import { setNextTaskFair } from '../../src/sched/fair-pick.ts';
+import { UNFINISHED } from '../../src/sched/hooks.ts';
+import { checkInvariants } from '../../src/sched/invariants.ts';
+import { k } from '../../src/sched/kernel.ts';
+import * as loop from '../../src/sched/loop.ts';
+import * as rq from '../../src/sched/rq.ts';
+import * as tasks from '../../src/sched/tasks.ts';
+import { Ev } from '../../src/trace/events.ts';
+import { boot, MS, RUN, SLEEP, simulate } from '../support/simulate.ts';
+import { machine } from '../support/trace-builder.ts';
+import { type Kinds, type StillMachine, still } from './still-machine.ts';
+
+/** Nothing but pushing moves tasks. */
+const PUSH = 'linux-6.1,newidle=off,periodic=off,nohz=off,wakeup=stay,fork=stay,push=on,push.scan_max=100';
+const FIRST = { policy: 'fifo', priority: 99 } as const;
+
+function counted(name: string): number {
+  const found = k.hooks.counters().find(([figure]) => figure === `push.${name}`);
+  assert.ok(found, name);
+  return found[1];
+}
+
+function isListed(task: number): boolean {
+  assert.ok(k.hooks instanceof MainlineBalance);
+  return k.hooks.push!.lists.isListed(task);
+}
+
+/** A machine at a standstill whose CPUs push. */
+function pushing(on: Parameters<typeof machine>, kinds: Kinds, change = ''): StillMachine {
+  const m = still(machine(...on), kinds);
+  k.hooks = policyHooks(parsePolicy(PUSH + change), k.nrCpus);
+  k.watch = k.hooks.watches;
+  k.hooks.started();
+  return m;
+}
+
+/** Idle CPUs that can be seen. */
+function idle(...cpus: readonly number[]): void {
+  for (const cpu of cpus) {
+    k.thisCpu = cpu;
+    rq.nohzTickStopped[cpu] = 1;
+    k.nohz.idleCpusMask[cpu >>> 5]! |= 1 << (cpu & 31);
+    k.nohz.nrCpus += 1;
+    k.hooks.tickStopped(cpu);
+    k.hooks.idleEntered(cpu);
+  }
+}
+
+/** The CPU puts these back, and then chooses one to run. */
+function puts(m: StillMachine, cpu: number, next: string, ...names: readonly string[]): void {
+  k.thisCpu = cpu;
+  for (const name of names) {
+    m.waits(name, cpu);
+    k.hooks.taskPut(cpu, m.slot(name));
+  }
+  m.waits(next, cpu);
+  const task = m.slot(next);
+  setNextTaskFair(cpu, task);
+  tasks.onCpu[rq.curr[cpu]!] = 0;
+  tasks.onCpu[task] = 1;
+  rq.curr[cpu] = task;
+  k.hooks.taskSet(cpu, task);
+}
+
+/** The callback of a CPU that puts nothing off. */
+function callback(cpu: number): void {
+  k.thisCpu = cpu;
+  loop.callback[cpu] = 0;
+  assert.notEqual(k.hooks.balanceCallback(cpu), UNFINISHED);
+  assert.equal(checkInvariants(), null);
+}
+
+describe('spec 21 check 1: what is pushable', () => {
+  // CPU 1 is taken, so that nothing is pushed there.
+  const taken = { taken: { cpus: [1], nice: -20 } };
+
+  test('not a task woken behind a running one; once it ran and was preempted; not when it blocks', () => {
+    const b = { policy: 'batch', program: [SLEEP(1), RUN(15), SLEEP(100)] } as const;
+    const run = boot({ machine: 2, policy: PUSH, main: FIRST, tasks: { ...taken, a: {}, b } });
+    run.to(1.5);
+    assert.equal(run.of(Ev.SCHED_WAKEUP).at(-1)?.task, 'b');
+    assert.deepEqual([rq.curr[0], isListed(run.slot('b'))], [run.slot('a'), false]);
+    const seen: boolean[] = [];
+    for (let ms = 2; ms < 60; ms += 0.5) {
+      run.to(ms);
+      const [a, other] = [run.slot('a'), run.slot('b')];
+      if (rq.curr[0] === other) assert.ok(isListed(a) && !isListed(other));
+      if (rq.curr[0] === a && tasks.onRq[other] !== 0 && seen.length > 0) assert.ok(isListed(other));
+      if (tasks.onRq[other] === 0) assert.ok(!isListed(other));
+      if (rq.curr[0] === other || seen.length > 0) seen.push(isListed(other));
+    }
+    assert.ok(seen.includes(true) && seen.at(-1) === false, 'it was preempted, and then blocked');
+  });
+
+  test('never one that may run on one CPU only', () => {
+    const run = boot({ machine: 2, policy: PUSH, main: FIRST, tasks: { ...taken, a: {}, pinned: { cpus: [0] } } });
+    let waited = 0;
+    for (let ms = 1; ms < 60; ms++) {
+      run.to(ms);
+      assert.ok(!isListed(run.slot('pinned')));
+      if (rq.curr[0] !== run.slot('pinned')) waited++;
+    }
+    assert.ok(waited > 10);
+  });
+});
+
+describe('spec 21 check 2: the order of the list', () => {
+  test('nice -5, 0, 5; equals first come first served', () => {
+    const m = still(machine(2), { n5: { nice: 5 }, n0: {}, 'n0-later': {}, 'n-5': { nice: -5 } });
+    const lists = new PushableLists(2);
+    lists.started(new LlcMap(k.topology, k.sd.tree.llcId, 'machine'));
+    for (const name of ['n5', 'n0', 'n-5', 'n0-later']) lists.insert(0, m.slot(name));
+    const order: number[] = [];
+    for (let task = lists.head(0); task >= 0; task = lists.after(task)) order.push(task);
+    assert.deepEqual(
+      order,
+      ['n-5', 'n0', 'n0-later', 'n5'].map((name) => m.slot(name)),
+    );
+  });
+
+  test('property: always sorted by nice and then by time', () => {
+    const kinds = Object.fromEntries([-5, -5, 0, 0, 0, 7, 7].map((nice, i) => [`t${i}`, { nice }]));
+    const m = still(machine(2), kinds);
+    const slots = Object.keys(kinds).map((name) => m.slot(name));
+    fc.assert(
+      fc.property(fc.array(fc.nat({ max: slots.length - 1 }), { maxLength: 30 }), (steps) => {
+        const lists = new PushableLists(2);
+        lists.started(new LlcMap(k.topology, k.sd.tree.llcId, 'machine'));
+        let expected: number[] = [];
+        for (const step of steps) {
+          const task = slots[step]!;
+          if (lists.isListed(task)) {
+            lists.remove(task);
+            expected = expected.filter((t) => t !== task);
+          } else {
+            lists.insert(1, task);
+            expected.push(task);
+          }
+        }
+        expected.sort((x, y) => tasks.nice[x]! - tasks.nice[y]!);
+        const order: number[] = [];
+        for (let task = lists.head(1); task >= 0; task = lists.after(task)) order.push(task);
+        assert.deepEqual(order, expected);
+        assert.equal(lists.overloaded.has(1), expected.length > 0);
+      }),
+    );
+  });
+});
+
+describe('spec 21 check 3: the callback', () => {
+  test('runs once for each switch that leaves something on the list', () => {
+    const run = simulate({
+      machine: 2,
+      policy: PUSH,
+      main: FIRST,
+      tasks: { taken: { cpus: [1] }, a: {}, b: {}, c: {} },
+    });
+    const left = run.of(Ev.SCHED_SWITCH).filter((e) => e.cpu === 0 && 'abc'.includes(e.task));
+    assert.ok(left.length > 10);
+    assert.equal(counted('callbacks'), left.length);
+    assert.equal(counted('no_target'), left.length);
+  });
+
+  test('delays the start of the incoming task by exactly what the push costs', () => {
+    const tasksOf = { b: { program: [RUN(1)] }, a: {} };
+    const costs = { scanLlcNs: 1000, detachNs: 400, attachNs: 500 };
+    const run = simulate({ machine: 2, policy: PUSH, main: FIRST, tasks: tasksOf, costs });
+    assert.deepEqual(run.migrations(), [`${run.of(Ev.SCHED_MIGRATE_TASK)[0]!.timeNs / MS} a 0>1 push`]);
+    const switches = run.of(Ev.SCHED_SWITCH).filter((e) => e.cpu === 0);
+    const start = switches.find((e) => e.task === 'a')!;
+    const end = switches.find((e) => e.task === 'b')!;
+    assert.equal(end.timeNs - start.timeNs, MS + 1900);
+    assert.equal(counted('delay_ms'), 0.0019);
+    assert.equal(counted('work_busy_ms'), 0.0019);
+  });
+});
+
+test('spec 21 check 4: two idle CPUs, three tasks: two are pushed, the third is back on the list', () => {
+  const m = pushing([4], { a: {}, b: {}, c: {}, d: {}, x: {} }, ',push.search=flat');
+  m.runs('x', 1);
+  idle(2, 3);
+  puts(m, 0, 'a', 'b', 'c', 'd');
+  assert.equal(loop.callback[0], 1);
+  callback(0);
+  assert.deepEqual(
+    ['b', 'c', 'd'].map((name) => tasks.cpu[m.slot(name)]),
+    [2, 3, 0],
+  );
+  assert.ok(isListed(m.slot('d')));
+  assert.deepEqual([counted('pushes'), counted('no_target'), counted('callbacks')], [2, 1, 1]);
+});
