@@ -19,6 +19,7 @@ import {
   receive,
   releaseTokens,
   send,
+  sendAgain,
   signal,
   unlock,
   unlockCpu,
@@ -64,7 +65,7 @@ function step(cpu: number, task: number): boolean {
     case Op.send:
       if (phase === Phase.START) return beginWork(task, messageWork(p.draw(task, args[at + 3]!)));
       if (phase === Phase.COMPUTE) return compute(cpu, task);
-      return phase === Phase.COMPUTED ? send(cpu, task, at) : nextInstruction(task);
+      return phase === Phase.COMPUTED ? send(cpu, task, at) : sendAgain(cpu, task, at);
 
     case Op.receive:
       if (phase === Phase.START) return receive(cpu, task, at);

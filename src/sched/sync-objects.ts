@@ -14,6 +14,10 @@ export class SyncObjects {
   readonly channelMessages: Float64Array;
   readonly channelCapacity: Float64Array;
   readonly channelSync: Uint8Array;
+  /** Messages that make room together, and how many of them have been taken; -1, or at what all senders are woken. */
+  readonly channelPage: Float64Array;
+  readonly channelTaken: Float64Array;
+  readonly channelWakeAllAt: Float64Array;
   readonly channelReaders: WaitQueues;
   readonly channelWriters: WaitQueues;
   readonly mutexOwner: Int32Array;
@@ -37,6 +41,9 @@ export class SyncObjects {
     this.channelMessages = new Float64Array(w.channels.length);
     this.channelCapacity = Float64Array.from(w.channels, (c) => c.capacity);
     this.channelSync = Uint8Array.from(w.channels, (c) => (c.sync ? 1 : 0));
+    this.channelPage = Float64Array.from(w.channels, (c) => c.page ?? 1);
+    this.channelTaken = new Float64Array(w.channels.length);
+    this.channelWakeAllAt = Float64Array.from(w.channels, (c) => c.wakeAllAt ?? -1);
     this.channelReaders = new WaitQueues(w.channels.length);
     this.channelWriters = new WaitQueues(w.channels.length);
     this.mutexOwner = new Int32Array(w.mutexes.length).fill(-1);

@@ -8,7 +8,7 @@
  *   return w.build();
  */
 import { checkWorkload, MAX_TABLE } from './check.ts';
-import type { GroupSpec, Instruction, TaskKind, Workload } from './program.ts';
+import type { ChannelSpec, GroupSpec, Instruction, TaskKind, Workload } from './program.ts';
 
 export { MAX_LOOP_DEPTH } from './check.ts';
 
@@ -18,7 +18,7 @@ export class WorkloadBuilder {
   readonly #name: string;
   #kinds: TaskKind[] = [];
   #semaphores: { name: string; initial: number; newestFirst?: boolean }[] = [];
-  #channels: { name: string; capacity: number; sync: boolean }[] = [];
+  #channels: ChannelSpec[] = [];
   #mutexes: { name: string; priorityInheritance: boolean }[] = [];
   #conditions: { name: string }[] = [];
   #barriers: { name: string; parties: number }[] = [];
@@ -76,9 +76,15 @@ export class WorkloadBuilder {
   }
 
   /** A channel for each of `count` instances; the first one's index. */
-  channels(name: string, count: number, capacity: number, sync = true): number {
+  channels(
+    name: string,
+    count: number,
+    capacity: number,
+    sync = true,
+    room: Pick<ChannelSpec, 'page' | 'wakeAllAt'> = {},
+  ): number {
     const first = this.#channels.length;
-    const channel = { name, capacity, sync };
+    const channel = { name, capacity, sync, ...room };
     for (let i = 0; i < count; i++) this.#channels.push(channel);
     return first;
   }

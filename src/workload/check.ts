@@ -32,7 +32,13 @@ export function checkWorkload(w: Workload): void {
   const refuse = (what: string): never => {
     throw new UserError('workload', `workload "${w.name}": ${what}`);
   };
-  for (const c of w.channels) if (!(c.capacity >= 1)) refuse(`channel "${c.name}" holds ${c.capacity} messages`);
+  for (const c of w.channels) {
+    if (!(c.capacity >= 1)) refuse(`channel "${c.name}" holds ${c.capacity} messages`);
+    const { page = 1, wakeAllAt = 0 } = c;
+    if (!(page >= 1 && page <= c.capacity && wakeAllAt >= 0 && wakeAllAt < c.capacity)) {
+      refuse(`channel "${c.name}" of ${c.capacity} messages never has room for a sender that waits`);
+    }
+  }
   for (const b of w.barriers) if (!(b.parties >= 1)) refuse(`barrier "${b.name}" is for ${b.parties} tasks`);
   for (const s of w.semaphores) if (!(s.initial >= 0)) refuse(`semaphore "${s.name}" begins with ${s.initial} tokens`);
   if (w.endNs != null && !(w.endNs > 0)) refuse(`an end ${w.endNs} ns after time zero`);

@@ -17,6 +17,18 @@ export type Duration =
   | { readonly kind: 'exponential'; readonly meanNs: number }
   | { readonly kind: 'lognormal'; readonly medianNs: number; readonly sigma: number };
 
+/** What messages go through. Sending to an empty one wakes its receiver with `sync`. */
+export interface ChannelSpec {
+  readonly name: string;
+  /** Messages it holds before senders sleep. */
+  readonly capacity: number;
+  readonly sync: boolean;
+  /** Messages that have to be taken together to make room (a page of a pipe), for one sleeping sender each time. Default 1. */
+  readonly page?: number;
+  /** Instead, all sleeping senders are woken when no more than so many messages are left (a socket). */
+  readonly wakeAllAt?: number;
+}
+
 /**
  * Which object of a table (semaphores, channels, ...) an instruction means. Programs are shared by all instances of a
  * kind, so the object may depend on the instance: `base + stride * (index >> shift)`. Per-pair objects have shift 1.
@@ -164,8 +176,7 @@ export interface Workload {
    * of one file are) instead of oldest first.
    */
   readonly semaphores: readonly { readonly name: string; readonly initial: number; readonly newestFirst?: boolean }[];
-  /** Messages a channel holds before senders sleep; sending to an empty one wakes its receiver with `sync`. */
-  readonly channels: readonly { readonly name: string; readonly capacity: number; readonly sync: boolean }[];
+  readonly channels: readonly ChannelSpec[];
   readonly mutexes: readonly { readonly name: string; readonly priorityInheritance: boolean }[];
   readonly conditions: readonly { readonly name: string }[];
   readonly barriers: readonly { readonly name: string; readonly parties: number }[];

@@ -377,13 +377,9 @@ test('nodes at local distance to each other are refused where they do not form o
   assert.throws(() => buildDomains(t), /NODE masks of CPUs 0 and 1 overlap in part .*as a node is to itself/);
 });
 
-test('four thousand CPUs in one LLC take well under a second and one group a CPU', () => {
+test('four thousand CPUs in one LLC share their lists, and take one group a CPU', () => {
   const t = grid({ coresPerLlc: 4096 });
-  const start = process.hrtime.bigint();
   const tree = buildDomains(t);
-  const ms = Number(process.hrtime.bigint() - start) / 1e6;
-  // It takes a tenth of a second; the bound leaves room for a busy machine.
-  assert.ok(ms < 1000, `${ms} ms`);
   assert.equal(tree.groups.length, 4096);
   assert.equal(tree.capacities.length, 4096);
   const [first, last] = [tree.domains[0]!, tree.domains[4095]!];

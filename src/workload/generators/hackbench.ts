@@ -7,7 +7,8 @@
  *   receiver: takes F * L messages from its own channel
  *
  * A pipe holds 16 pages, and small messages share a page as far as they fit in whole. A unix stream socket charges its
- * send buffer (212992 bytes) with the message and 320 bytes more, rounded up to a power of two, plus 256.
+ * send buffer (212992 bytes) with the message and 320 bytes more, rounded up to a power of two, plus 256. Senders that wait
+ * for a full pipe are woken one at a time, whenever a page has been emptied; those of a socket all, when a quarter is left.
  */
 import { UserError } from '../../base/errors.ts';
 import { WorkloadBuilder } from '../build.ts';
@@ -47,6 +48,10 @@ export const hackbench = defineGenerator({
     const ready = b.semaphore('ready');
     const go = b.semaphore('go', 0, true);
     const capacity = p.cap_msgs > 0 ? p.cap_msgs : p.chan === 'pipe' ? pipeMessages(p.size) : socketMessages(p.size);
+    const room =
+      p.chan === 'pipe'
+        ? { page: Math.min(capacity, Math.max(1, Math.floor(PAGE / p.size))) }
+        : { wakeAllAt: Math.floor(capacity / 4) };
     const start: Instruction[] = [wakeSync(ref(ready)), wait(ref(go))];
     const common = {
       comm: 'hackbench',
@@ -56,7 +61,7 @@ export const hackbench = defineGenerator({
     };
     const forks: Instruction[] = [];
     for (let g = 0; g < p.groups; g++) {
-      const first = b.channels(`group${g}`, p.fds, capacity);
+      const first = b.channels(`group${g}`, p.fds, capacity, true, room);
       const receiver = b.kind({
         ...common,
         name: 'receiver',
