@@ -11,6 +11,7 @@ import * as rq from '../sched/rq.ts';
 import { charge } from '../sched/signals.ts';
 import * as tasks from '../sched/tasks.ts';
 import { because, scanned } from './explain-placement.ts';
+import { sisPropCharge, sisPropLimit } from './sis-prop.ts';
 import { sharesCache } from './wake-affine.ts';
 
 export class IdleSearch {
@@ -107,12 +108,21 @@ export class IdleSearch {
     const { sd } = k;
     const shared = sd.shared[llc]!;
     let nr = Number.MAX_SAFE_INTEGER;
+    if (k.features.SIS_PROP && !hasCore) {
+      nr = sisPropLimit();
+      if (nr === 0) return -1;
+    }
     if (k.features.SIS_UTIL && shared >= 0) {
       nr = sd.nrIdleScan[shared]! + 1;
       if (k.deciding) fact('nr_idle_scan', nr - 1);
       if (nr === 1) return -1;
     }
-    if (!hasCore) return this.#scan(task, llc, target, nr);
+    if (!hasCore) {
+      const before = this.#scanned;
+      const cpu = this.#scan(task, llc, target, nr);
+      if (k.features.SIS_PROP) sisPropCharge((this.#scanned - before) * k.costs.scanLlcNs);
+      return cpu;
+    }
     this.#loadSet(task, llc);
     this.#fallback = -1;
     const base = sd.spanBase[llc]!;

@@ -83,6 +83,7 @@ export const SETTINGS: Readonly<Record<string, Setting>> = {
   idle_min_granularity: tunable('idleMinGranularityNs', 'ns', 'slice floor of SCHED_IDLE tasks among others'),
   tunable_scaling: tunable('tunableScaling', 'int', '0 none, 1 logarithmic, 2 linear in CPUs (up to 8)', 0, 2),
   migration_cost: tunable('migrationCostNs', 'ns', 'a task that ran this lately is cache hot; -1: all are', -1),
+  sis_prop_fuzz: tunable('sisPropFuzz', 'int', 'SIS_PROP: 512 as up to 5.11; 0 as in 6.1', 0, 1 << 20),
   nr_migrate: tunable('nrMigrate', 'int', 'tasks a balance pass looks at', 1, 1024),
   child_runs_first: tunable('childRunsFirst', 'bool', 'a forked child preempts its parent'),
   cfs_bandwidth_slice: tunable('cfsBandwidthSliceNs', 'ns', 'runtime a CPU takes from its group at a time', 1000),

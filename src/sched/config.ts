@@ -65,6 +65,8 @@ export interface Tunables {
   tunableScaling: number;
   /** -1: every task is hot; 0: none. */
   migrationCostNs: number;
+  /** SIS_PROP searches for avg_idle divided by this (512 up to 5.11); 0: for wake_avg_idle, as 6.1. @spec 20 §7.6 */
+  sisPropFuzz: number;
   nrMigrate: number;
   childRunsFirst: boolean;
   cfsBandwidthSliceNs: number;
@@ -82,6 +84,7 @@ export const DEFAULT_TUNABLES: Readonly<Tunables> = {
   idleMinGranularityNs: 750_000,
   tunableScaling: 1,
   migrationCostNs: 500_000,
+  sisPropFuzz: 0,
   nrMigrate: 32,
   childRunsFirst: false,
   cfsBandwidthSliceNs: 5_000_000,

@@ -62,6 +62,8 @@ export class DomainState {
   readonly newidleCall: Int32Array;
   readonly newidleSuccess: Int32Array;
   readonly newidleRatio: Int32Array;
+  /** What a search for an idle CPU takes, ns; of LLC domains, for SIS_PROP. */
+  readonly avgScanCost: Float64Array;
   /** When the ratio was worked out last, ns. */
   readonly newidleStamp: Float64Array;
   /** schedstat counters, `DOMAIN_COUNTERS` a domain. */
@@ -134,6 +136,7 @@ export class DomainState {
     this.newidleCall = new Int32Array(n).fill(512);
     this.newidleSuccess = new Int32Array(n).fill(256);
     this.newidleRatio = new Int32Array(n).fill(512);
+    this.avgScanCost = new Float64Array(n);
     this.newidleStamp = new Float64Array(n);
     this.counters = new Float64Array(n * DOMAIN_COUNTERS);
 

@@ -272,6 +272,8 @@ function initTables(topology: Topology, groups: TaskGroups, config: KernelConfig
     rq.lostIdleTime[cpu] = -PELT_EPOCH_NS;
     rq.nextBalance[cpu] = k.jiffies;
     rq.avgIdle[cpu] = 2 * cost;
+    rq.wakeAvgIdle[cpu] = 2 * cost;
+    rq.wakeStamp[cpu] = k.jiffies;
     rq.maxIdleBalanceCost[cpu] = cost;
     rq.lastBlockedUpdate[cpu] = k.jiffies;
     loop.speed[cpu] = topology.capacity[cpu]!;

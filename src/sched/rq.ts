@@ -36,6 +36,9 @@ export const pushCpu = columns.i32();
 export const idleStamp = columns.f64(-1);
 export const avgIdle = columns.f64();
 export const maxIdleBalanceCost = columns.f64();
+/** For SIS_PROP only: what is left of avg_idle for searches, and the jiffy it was last cut down in. @spec 05 §4.2, 07 §1 */
+export const wakeAvgIdle = columns.f64();
+export const wakeStamp = columns.f64();
 // NOHZ. @spec 07 §3
 export const nohzTickStopped = columns.u8();
 export const hasBlockedLoad = columns.u8();

@@ -175,6 +175,8 @@ function ttwuDoWakeup(cpu: number, task: number): void {
     const delta = rq.clock[cpu]! - rq.idleStamp[cpu]!;
     const most = 2 * rq.maxIdleBalanceCost[cpu]!;
     rq.avgIdle[cpu] = Math.min(rq.avgIdle[cpu]! + Math.trunc((delta - rq.avgIdle[cpu]!) / 8), most);
+    rq.wakeStamp[cpu] = k.jiffies;
+    rq.wakeAvgIdle[cpu] = Math.floor(rq.avgIdle[cpu]! / 2);
     rq.idleStamp[cpu] = -1;
   }
 }

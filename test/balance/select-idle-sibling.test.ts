@@ -264,3 +264,51 @@ describe('where CPUs differ in capacity', () => {
     assert.equal(at(1000, { prev: 0, target: 3, busy: [0, 1, 2, 3, 4, 5] }), 3);
   });
 });
+
+describe('SIS_PROP: as many CPUs as can be looked at while this one expects to idle', () => {
+  /** How many CPUs a waker on CPU 0 visits when none is idle. */
+  const visited = (set: () => void, policy = 'linux-6.1,SIS_PROP,NO_SIS_UTIL,costs=milan') => {
+    const names = Array.from({ length: 32 }, (_, i) => `t${i}`);
+    const m = still(machine(32), ['a', ...names], policy);
+    for (const [cpu, name] of names.entries()) m.runs(name, cpu);
+    k.thisCpu = 0;
+    k.sd.avgScanCost[m.domain(0, 'MC')] = 999;
+    set();
+    loop.debt[0] = 0;
+    new IdleSearch(32).selectIdleSibling(m.slot('a'), 1, 2);
+    return Math.round(loop.debt[0]! / k.costs.scanLlcNs);
+  };
+
+  test('6.1: wake_avg_idle, halved with every jiffy since it was set', () => {
+    const prop = (wakeAvgIdle: number, jiffies = 0) =>
+      visited(() => {
+        rq.wakeAvgIdle[0] = wakeAvgIdle;
+        rq.wakeStamp[0] = k.jiffies - jiffies;
+      });
+    // 32 CPUs * 500 ns / 1000 ns = 16: one less is visited.
+    const more = prop(500) - prop(250);
+    assert.equal(more, 8);
+    assert.equal(prop(500, 1), prop(250));
+    // Four at the least, of which three are visited.
+    assert.equal(prop(500) - prop(0), 12);
+  });
+
+  test('up to 5.11: one 512th of avg_idle', () => {
+    const prop = (avgIdle: number) =>
+      visited(() => {
+        rq.avgIdle[0] = avgIdle;
+      }, 'linux-6.1,SIS_PROP,NO_SIS_UTIL,sis_prop_fuzz=512,costs=milan');
+    assert.equal(prop(512 * 500) - prop(512 * 250), 8);
+  });
+
+  test('the cost of a search moves an eighth of the way to the latest', () => {
+    visited(() => {
+      rq.wakeAvgIdle[0] = 500;
+      rq.wakeStamp[0] = k.jiffies;
+    });
+    const cost = k.sd.avgScanCost[k.sd.tree.sdLlc[0]!]!;
+    const took = 15 * k.costs.scanLlcNs;
+    assert.equal(cost, 999 + Math.trunc((took - 999) / 8));
+    assert.equal(rq.wakeAvgIdle[0], Math.max(0, 500 - took));
+  });
+});

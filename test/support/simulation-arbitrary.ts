@@ -240,6 +240,7 @@ export const anyPolicy: fc.Arbitrary<string> = fc
       'newidle.gate=migration_cost',
       'newidle.gate=none,newidle.cost_bump=on',
       'NI_RATE',
+      'SIS_PROP',
     ],
     { maxLength: 5 },
   )
