@@ -12,6 +12,7 @@ import { SD } from '../sched/domains.ts';
 import * as se from '../sched/entity.ts';
 import { moveToHeadOfCfsTasks } from '../sched/fair-entity.ts';
 import { k } from '../sched/kernel.ts';
+import { lockRq } from '../sched/line-access.ts';
 import { taskHLoad, taskUtil, taskUtilEst } from '../sched/load-avg.ts';
 import { allowed } from '../sched/predicates.ts';
 import { record, recordTask, traceId } from '../sched/record.ts';
@@ -145,6 +146,7 @@ export function detachTasks(env: LbEnv): number {
     return 0;
   }
   if (env.imbalance <= 0) return 0;
+  lockRq(src, k.costs.lockDetachNs);
   let detached = 0;
   while (rq.cfsTasksTail[src]! >= 0) {
     if (env.idle !== Idle.NOT_IDLE && rq.nrRunning[src]! <= 1) break;
@@ -235,6 +237,7 @@ export function detachTask(env: LbEnv, task: number): void {
 
 /** Puts what was detached on the destination, last detached first. */
 export function attachTasks(env: LbEnv): void {
+  lockRq(env.dstCpu, k.costs.lockAttachNs);
   updateRqClock(env.dstCpu);
   while (env.nrTasks > 0) attachTask(env.dstCpu, env.tasks[--env.nrTasks]!);
 }

@@ -13,6 +13,7 @@ import { cpuUtilCfs, syncEntityLoadAvg, taskHLoad, taskUtil, utilEst } from '../
 import { allowed, idleCpu, schedIdleCpu } from '../sched/predicates.ts';
 import { record, recordTask } from '../sched/record.ts';
 import * as rq from '../sched/rq.ts';
+import { charge } from '../sched/signals.ts';
 import * as tasks from '../sched/tasks.ts';
 import { OnRq } from '../sched/tasks.ts';
 import { GroupRole } from '../trace/decisions.ts';
@@ -20,6 +21,7 @@ import { Ev } from '../trace/events.ts';
 import { adjustNumaImbalance, GroupType } from './env.ts';
 import { because } from './explain-placement.ts';
 import { GroupStats, groupClassify } from './group-stats.ts';
+import { groupScanNs } from './look-cost.ts';
 import { taskFitsCpu } from './misfit.ts';
 
 export class IdlestSearch {
@@ -141,6 +143,7 @@ export class IdlestSearch {
     const { sd: d } = k;
     s.reset();
     s.group = group;
+    charge(k.thisCpu, groupScanNs(group));
     if (k.asymCpucapacity && (d.flags[sd]! & SD.ASYM_CPUCAPACITY) !== 0) s.misfitTaskLoad = 1;
     const base = d.groupBase[group]!;
     const weight = d.groupWeight[group]!;
@@ -252,6 +255,7 @@ function findIdlestGroupCpu(group: number, task: number, cpu: number): number {
   const base = d.groupBase[group]!;
   const weight = d.groupWeight[group]!;
   if (weight === 1) return because(d.lists[base]!, 'the one CPU of the idlest group');
+  charge(k.thisCpu, groupScanNs(group));
   let leastLoaded = cpu;
   let minLoad = Number.POSITIVE_INFINITY;
   let shallowest = -1;

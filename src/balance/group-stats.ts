@@ -8,8 +8,10 @@ import * as cfs from '../sched/cfs-rq.ts';
 import { forget, saw } from '../sched/decide.ts';
 import { SD } from '../sched/domains.ts';
 import { k, msecsToJiffies } from '../sched/kernel.ts';
+import { readFrom, writeTo } from '../sched/line-access.ts';
 import { cpuOverutilized, idleCpu } from '../sched/predicates.ts';
 import * as rq from '../sched/rq.ts';
+import { Line } from '../sched/shared-lines.ts';
 import { GroupRole } from '../trace/decisions.ts';
 import { Ev } from '../trace/events.ts';
 import { asymPrefer, capacityGreater, capacityReduced, Fbq, GroupType, Idle, type LbEnv } from './env.ts';
@@ -118,6 +120,8 @@ export class DomainStats {
     }
     if ((sd.flags[domain]! & SD.NUMA) !== 0) env.fbqType = fbqClassifyGroup(env, busiest);
     if (sd.parent[domain]! < 0) {
+      readFrom(Line.OVERLOAD);
+      if (k.overload !== this.overload) writeTo(Line.OVERLOAD);
       k.overload = this.overload;
       if (k.energyAware) k.overutilized = this.overutilized;
     } else if (k.energyAware && this.overutilized) {

@@ -11,6 +11,7 @@ import { fact } from '../sched/decide.ts';
 import { Alb, DOMAIN_COUNTERS, Lb } from '../sched/domain-state.ts';
 import { SD } from '../sched/domains.ts';
 import { k } from '../sched/kernel.ts';
+import { lockRq } from '../sched/line-access.ts';
 import { allowed, idleCpu } from '../sched/predicates.ts';
 import { record } from '../sched/record.ts';
 import * as rq from '../sched/rq.ts';
@@ -23,6 +24,7 @@ import { asymPrefer, capacityReduced, Idle, type LbEnv, LbFlag, Migrate, NR_MIGR
 import { decideActive, decidePass, forgetPass } from './explain-pass.ts';
 import { findBusiestGroup, findBusiestQueue } from './find-busiest.ts';
 import type { DomainStats } from './group-stats.ts';
+import { nearCpusOfDomain } from './look-cost.ts';
 import { passAllPinned, passBalanced, passFailed, passMoved, passOnePinned, passSoonAgain } from './pass-ending.ts';
 
 export class LoadBalancer {
@@ -43,12 +45,14 @@ export class LoadBalancer {
   /** What looking at the domain will cost this CPU, ns; nothing if it is not its turn. */
   statisticsCost(sd: number, dstCpu: number, idle: number): number {
     const { costs } = k;
-    if (costs.statDomainNs === 0 && costs.statLlcNs === 0) return 0;
+    if (costs.statDomainNs === 0 && costs.statLlcNs === 0 && costs.statFarNs === 0) return 0;
     this.env.begin(sd, dstCpu, idle);
     if (!this.#shouldWeBalance()) return costs.statDomainNs;
-    const far = (k.sd.flags[sd]! & SD.SHARE_PKG_RESOURCES) === 0;
-    const perCpu = far ? costs.statFarNs : costs.statLlcNs;
-    return costs.statDomainNs + k.sd.ringLength[sd]! * costs.statGroupNs + k.sd.spanWeight[sd]! * perCpu;
+    const within = (k.sd.flags[sd]! & SD.SHARE_PKG_RESOURCES) !== 0;
+    const near = nearCpusOfDomain(sd);
+    const perGroup = within ? costs.statGroupLlcNs : costs.statGroupNs;
+    const cpus = near * costs.statLlcNs + (k.sd.spanWeight[sd]! - near) * costs.statFarNs;
+    return costs.statDomainNs + k.sd.ringLength[sd]! * perGroup + cpus;
   }
 
   /** The entry probe; the pass itself may be decided later. */
@@ -284,6 +288,7 @@ export class LoadBalancer {
       if (domain >= 0) {
         const counters = domain * DOMAIN_COUNTERS;
         sd.counters[counters + Alb.COUNT]! += 1;
+        lockRq(src, k.costs.lockDetachNs);
         updateRqClock(src);
         env.begin(domain, target, Idle.IDLE);
         env.srcCpu = src;
@@ -300,6 +305,7 @@ export class LoadBalancer {
     rq.activeBalance[src] = 0;
     if (k.deciding) decideActive(env, src, target, pushed);
     if (pushed >= 0) {
+      lockRq(target, k.costs.lockAttachNs);
       updateRqClock(target);
       attachTask(target, pushed);
     }

@@ -4,6 +4,7 @@
  */
 import { type BalanceHooks, type Counter, UNFINISHED, Wake, Watch } from '../sched/hooks.ts';
 import { k } from '../sched/kernel.ts';
+import { lockRq } from '../sched/line-access.ts';
 import { updateBlockedAverages } from '../sched/load-avg.ts';
 import * as rq from '../sched/rq.ts';
 import { charge } from '../sched/signals.ts';
@@ -70,7 +71,7 @@ export class MainlineBalance implements BalanceHooks {
     this.#idlestSearch = new IdlestSearch();
     this.#lb = new LoadBalancer(new LbEnv(nrCpus), new DomainStats(), parts.active === 'stopper');
     this.#newidle = new Newidle(nrCpus, this.#lb, mechanisms.newidle, this.#shared);
-    this.#rebalance = new Rebalance(nrCpus, this.#lb);
+    this.#rebalance = new Rebalance(nrCpus, this.#lb, parts.serialize === 'due');
     this.#nohz = new NohzBalancer(nrCpus, this.#rebalance);
     this.#mode = new Uint8Array(nrCpus);
     this.#search = new Uint8Array(nrCpus);
@@ -152,6 +153,7 @@ export class MainlineBalance implements BalanceHooks {
       return;
     }
     this.#mode[cpu] = Mode.OWN;
+    lockRq(cpu, k.costs.blockedNs);
     updateBlockedAverages(cpu);
     charge(cpu, k.costs.blockedNs);
     this.#rebalance.begin(cpu, cpu, idle);

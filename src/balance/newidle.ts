@@ -9,9 +9,11 @@ import { fact } from '../sched/decide.ts';
 import { SD } from '../sched/domains.ts';
 import { UNFINISHED } from '../sched/hooks.ts';
 import { k } from '../sched/kernel.ts';
+import { lockRq, readFrom } from '../sched/line-access.ts';
 import { updateBlockedAverages } from '../sched/load-avg.ts';
 import { record } from '../sched/record.ts';
 import * as rq from '../sched/rq.ts';
+import { Line } from '../sched/shared-lines.ts';
 import { charge, owes } from '../sched/signals.ts';
 import { Reason } from '../trace/decisions.ts';
 import { Ev } from '../trace/events.ts';
@@ -73,6 +75,7 @@ export class Newidle {
     this.#pulled[cpu] = 0;
     this.#cost[cpu] = 0;
     const lowest = sd.lowest[cpu]!;
+    readFrom(Line.OVERLOAD);
     if (this.#shared !== null && k.overload && !(this.#shared.gated && lowest >= 0 && this.#tooShort(cpu, lowest))) {
       this.#shared.begin(cpu);
       this.#domain[cpu] = lowest;
@@ -91,6 +94,7 @@ export class Newidle {
       return false;
     }
     this.#since[cpu] = k.now;
+    lockRq(cpu, k.costs.blockedNs);
     updateBlockedAverages(cpu);
     charge(cpu, k.costs.blockedNs);
     this.#domain[cpu] = lowest;

@@ -8,10 +8,12 @@ import { updateRqClock } from '../sched/clock.ts';
 import { decide, fact } from '../sched/decide.ts';
 import { UNFINISHED } from '../sched/hooks.ts';
 import { k, msecsToJiffies } from '../sched/kernel.ts';
+import { atomicOn, lockRq, readFrom } from '../sched/line-access.ts';
 import { updateBlockedAverages } from '../sched/load-avg.ts';
 import { idleCpu } from '../sched/predicates.ts';
 import { record } from '../sched/record.ts';
 import * as rq from '../sched/rq.ts';
+import { CPUS_A_LINE, Line } from '../sched/shared-lines.ts';
 import { charge, needResched, owes, sendCall } from '../sched/signals.ts';
 import { raiseSchedSoftirq } from '../sched/softirq.ts';
 import { DecisionKind, Reason } from '../trace/decisions.ts';
@@ -69,6 +71,7 @@ export class NohzBalancer {
     this.#next[cpu] = k.jiffies + 60 * k.hz;
     this.#blocked[cpu] = 0;
     this.#active[cpu] = 1;
+    readMask();
   }
 
   isActive(cpu: number): boolean {
@@ -164,10 +167,22 @@ export class NohzBalancer {
   #updateStats(cpu: number, target: number): boolean {
     if (rq.hasBlockedLoad[target] === 0) return false;
     if (k.jiffies <= rq.lastBlockedUpdate[target]!) return true;
+    lockRq(target, k.costs.blockedNs);
     updateBlockedAverages(target);
     charge(cpu, k.costs.blockedNs);
     return rq.hasBlockedLoad[target] !== 0;
   }
+}
+
+/** The executing CPU looks at all of the mask. */
+function readMask(): void {
+  for (let first = 0; first < k.nrCpus; first += CPUS_A_LINE) readFrom(Line.NOHZ_MASK + first / CPUS_A_LINE);
+}
+
+/** A bit of the mask and the counter change. @spec 24 §2 */
+function writeMask(cpu: number): void {
+  atomicOn(Line.NOHZ_MASK + Math.floor(cpu / CPUS_A_LINE));
+  atomicOn(Line.NOHZ);
 }
 
 /** The first CPU of the mask within from..end-1, or -1. */
@@ -194,6 +209,7 @@ export function nohzBalanceEnterIdle(cpu: number): void {
     rq.nohzTickStopped[cpu] = 1;
     nohz.idleCpusMask[cpu >>> 5]! |= 1 << (cpu & 31);
     nohz.nrCpus += 1;
+    writeMask(cpu);
     const shared = sharedOf(cpu);
     if (shared >= 0 && rq.sdNohzIdle[cpu] === 0) {
       rq.sdNohzIdle[cpu] = 1;
@@ -211,6 +227,7 @@ function nohzBalanceExitIdle(cpu: number): void {
   rq.nohzTickStopped[cpu] = 0;
   nohz.idleCpusMask[cpu >>> 5]! &= ~(1 << (cpu & 31));
   nohz.nrCpus -= 1;
+  writeMask(cpu);
   const shared = sharedOf(cpu);
   if (shared >= 0 && rq.sdNohzIdle[cpu] !== 0) {
     rq.sdNohzIdle[cpu] = 0;
@@ -228,6 +245,7 @@ export function nohzBalancerKick(cpu: number): void {
   const { nohz } = k;
   if (rq.idleBalance[cpu] !== 0) return;
   nohzBalanceExitIdle(cpu);
+  readFrom(Line.NOHZ);
   if (nohz.nrCpus === 0) return;
   let flags = 0;
   if (nohz.hasBlocked && k.jiffies > nohz.nextBlocked) flags = STATS_KICK;
@@ -276,6 +294,7 @@ function kickIlb(cpu: number, flags: number): void {
     return;
   }
   const before = rq.nohzFlags[target]!;
+  atomicOn(Line.CALLS + target);
   rq.nohzFlags[target] = before | flags;
   if ((before & KICK_MASK) !== 0) {
     if (k.deciding) decideKick(cpu, target, flags, Reason.LOST_RACE, 'it has been kicked already');
@@ -300,8 +319,11 @@ function nohzStopped(target: number): void {
 /** The lowest-numbered tickless CPU that idles. */
 function findNewIlb(cpu: number): number {
   const mask = k.nohz.idleCpusMask;
+  readMask();
   for (let c = nextInMask(mask, 0, k.nrCpus); c >= 0; c = nextInMask(mask, c + 1, k.nrCpus)) {
-    if (c !== cpu && idleCpu(c)) return c;
+    if (c === cpu) continue;
+    charge(cpu, k.costs.scanFarNs);
+    if (idleCpu(c)) return c;
   }
   return -1;
 }

@@ -18,6 +18,10 @@ export const PARTS = {
   shared_runq: { values: ['off', 'on'], about: 'before that it takes the head of a list of waiting tasks of its LLC' },
   push: { values: ['off', 'on'], about: 'a busy CPU gives tasks that wait to idle CPUs' },
   periodic: { values: ['on', 'off'], about: 'balance at the tick, every interval of each domain' },
+  serialize: {
+    values: ['visit', 'due'],
+    about: 'when the lock of NUMA domains, balanced one at a time, is tried: at each visit, or when they are due',
+  },
   nohz: { values: ['on', 'off'], about: 'idle CPUs without a tick are balanced by one that a busy CPU kicks' },
   active: { values: ['stopper', 'off'], about: 'a running task may be moved by the stopper thread of its CPU' },
 } as const satisfies Record<string, PartSpec>;
@@ -34,6 +38,7 @@ export const MAINLINE_PARTS: Parts = {
   shared_runq: 'off',
   push: 'off',
   periodic: 'on',
+  serialize: 'visit',
   nohz: 'on',
   active: 'stopper',
 };

@@ -1,12 +1,13 @@
 /**
  * Policies by name: a preset, and what is to be different from it.
  *
- *   linux-6.1,newidle=off,migration_cost=1ms,NO_NI_RANDOM,costs=milan
+ *   linux-6.1,newidle=off,migration_cost=1ms,NO_NI_RANDOM,costs=milan,cost.line_llc=46ns
  *
  * A policy is data: which mechanism makes each decision (`parts.ts`), tunables with the kernel's names, scheduler features,
  * how the machine behaves, and what things cost.
  */
 import { didYouMean, UserError } from '../base/errors.ts';
+import { costParameters, costText, withCost } from '../machine/cost-parameters.ts';
 import { type CostProfile, costProfile } from '../machine/cost-profile.ts';
 import {
   DEFAULT_FEATURES,
@@ -89,11 +90,13 @@ function applyChange(policy: Policy, change: string): Policy {
   const name = change.slice(0, equals).trim();
   const value = change.slice(equals + 1).trim();
   if (name in PARTS) return applyPart(policy, name as PartName, value);
+  if (name.startsWith('cost.')) return { ...policy, costs: withCost(policy.costs, name.slice(5), value) };
   const setting = SETTINGS[name];
   if (setting !== undefined) return setting.set(policy, parseSetting(name, setting, value));
   const feature = featureNamed(name);
   if (feature !== undefined) return withFeature(policy, feature, parseBool(name, value));
-  const known = [...Object.keys(PARTS), ...Object.keys(SETTINGS), ...Object.keys(DEFAULT_FEATURES)];
+  const costs = costParameters(policy.costs).map((p) => `cost.${p.name}`);
+  const known = [...Object.keys(PARTS), ...Object.keys(SETTINGS), ...Object.keys(DEFAULT_FEATURES), ...costs];
   const hint = didYouMean(name, known) || '`steelyard policy show linux-6.1` lists all parts, tunables and features';
   throw new UserError('policy', `policy "${policy.name}" has no part, tunable or feature "${name}"`, {}, hint);
 }
@@ -135,13 +138,13 @@ function withFeature(policy: Policy, feature: keyof Features, on: boolean): Poli
 
 /** One thing that a policy decides, for people to read. */
 export interface PolicySetting {
-  readonly section: 'part' | 'tunable' | 'feature';
+  readonly section: 'part' | 'tunable' | 'feature' | 'cost';
   readonly name: string;
   readonly value: string;
   readonly about: string;
   /** What else it can be; empty: a number or a time. */
   readonly values: readonly string[];
-  /** Is it other than the preset's? */
+  /** Is it other than the preset's; of a cost, other than the profile's? */
   readonly changed: boolean;
 }
 
@@ -168,7 +171,13 @@ export function policySettings(policy: Policy): PolicySetting[] {
       changed: on !== base.features[name],
     };
   });
-  return [...parts, ...tunables, ...features];
+  const profile = costProfile(policy.costs.name);
+  const costs = costParameters(policy.costs).map((parameter): PolicySetting => {
+    const value = costText(parameter, policy.costs);
+    const changed = value !== costText(parameter, profile);
+    return { section: 'cost', name: `cost.${parameter.name}`, value, about: parameter.about, values: [], changed };
+  });
+  return [...parts, ...tunables, ...features, ...costs];
 }
 
 /** What the simulated scheduler is built from. */

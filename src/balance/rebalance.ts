@@ -7,9 +7,11 @@ import { fact } from '../sched/decide.ts';
 import { SD } from '../sched/domains.ts';
 import { UNFINISHED } from '../sched/hooks.ts';
 import { k } from '../sched/kernel.ts';
+import { atomicOn, writeTo } from '../sched/line-access.ts';
 import { idleCpu, schedIdleCpu } from '../sched/predicates.ts';
 import { record } from '../sched/record.ts';
 import * as rq from '../sched/rq.ts';
+import { Line } from '../sched/shared-lines.ts';
 import { charge, owes } from '../sched/signals.ts';
 import { Reason } from '../trace/decisions.ts';
 import { Ev } from '../trace/events.ts';
@@ -34,9 +36,14 @@ export class Rebalance {
   readonly #entered: Uint8Array;
   readonly #enteredAt: Float64Array;
   readonly #locked: Uint8Array;
+  /** The attempt at the lock of domains balanced one at a time is paid for; and it is made only for domains that are due. */
+  readonly #tried: Uint8Array;
+  readonly #lockIfDue: boolean;
 
-  constructor(nrCpus: number, lb: LoadBalancer) {
+  constructor(nrCpus: number, lb: LoadBalancer, lockIfDue: boolean) {
     this.#lb = lb;
+    this.#lockIfDue = lockIfDue;
+    this.#tried = new Uint8Array(nrCpus);
     this.#target = new Int32Array(nrCpus);
     this.#domain = new Int32Array(nrCpus).fill(-1);
     this.#idle = new Uint8Array(nrCpus);
@@ -62,6 +69,7 @@ export class Rebalance {
     this.#next[cpu] = k.jiffies + 60 * k.hz;
     this.#haveNext[cpu] = 0;
     this.#entered[cpu] = 0;
+    this.#tried[cpu] = 0;
   }
 
   /** Goes on; 0 when all domains are done, else UNFINISHED. */
@@ -70,6 +78,7 @@ export class Rebalance {
     while (this.#domain[cpu]! >= 0) {
       const domain = this.#domain[cpu]!;
       if (this.#entered[cpu] === 0) {
+        if (this.#goesForLock(cpu, domain)) return UNFINISHED;
         if (!this.#enter(cpu, domain)) continue;
         if (owes(cpu)) return UNFINISHED;
       }
@@ -82,6 +91,18 @@ export class Rebalance {
     return 0;
   }
 
+  /** Is the CPU on its way to the lock, where others may be too? What it finds there is decided when it has got there. */
+  #goesForLock(cpu: number, domain: number): boolean {
+    if (this.#tried[cpu] !== 0) {
+      this.#tried[cpu] = 0;
+      return false;
+    }
+    if ((k.sd.flags[domain]! & SD.SERIALIZE) === 0 || this.#keepGoing[cpu] === 0) return false;
+    if (this.#lockIfDue && !balanceDue(domain, this.#busy(cpu))) return false;
+    this.#tried[cpu] = atomicOn(Line.BALANCING) > 0 ? 1 : 0;
+    return this.#tried[cpu] !== 0;
+  }
+
   /** Visits a domain; true if a pass is to follow. Otherwise moves on by itself. */
   #enter(cpu: number, domain: number): boolean {
     const { sd } = k;
@@ -92,6 +113,7 @@ export class Rebalance {
       this.#domain[cpu] = this.#needDecay[cpu] !== 0 ? sd.parent[domain]! : -1;
       return false;
     }
+    if (this.#lockIfDue && !balanceDue(domain, this.#busy(cpu))) return this.#skip(cpu, domain);
     if ((sd.flags[domain]! & SD.SERIALIZE) !== 0) {
       if (k.balancingLock >= 0) {
         if (k.deciding) {
@@ -146,6 +168,7 @@ export class Rebalance {
     if (this.#locked[cpu] === 0) return;
     this.#locked[cpu] = 0;
     k.balancingLock = -1;
+    writeTo(Line.BALANCING);
   }
 
   #collect(cpu: number, domain: number): void {

@@ -28,7 +28,6 @@ export class IdleSearch {
 
   /** @spec 05 §4 */
   selectIdleSibling(task: number, prev: number, target: number): number {
-    this.#scanned = 0;
     const cpu = this.#select(task, prev, target);
     if (this.#scanned > 0) charge(k.thisCpu, this.#scanned * k.costs.scanLlcNs);
     return cpu;
@@ -41,6 +40,8 @@ export class IdleSearch {
       syncEntityLoadAvg(task);
       util = taskUtilEst(task);
     }
+    // CPUs that are near at hand are looked at first; the own one costs nothing.
+    this.#scanned = (target !== k.thisCpu ? 1 : 0) + (prev !== target && prev !== k.thisCpu ? 1 : 0);
     const fits = (cpu: number) => !k.asymCpucapacity || util * 1280 < rq.cpuCapacity[cpu]! * 1024;
     if (freeCpu(target) && fits(target)) return because(target, 'the target is idle');
     if (prev !== target && sharesCache(prev, target) && freeCpu(prev) && fits(prev)) {

@@ -139,7 +139,12 @@ export const SETTINGS: Readonly<Record<string, Setting>> = {
     about: 'cost profile: what things cost on the machine',
     values: listCostProfiles().map(({ name }) => name),
     get: (p) => p.costs.name,
-    set: (p, value) => ({ ...p, costs: costProfile(String(value)) }),
+    set: (p, value) => {
+      if (p.costs !== costProfile(p.costs.name)) {
+        throw new UserError('policy', `"costs=${value}" would undo the costs set before it`, {}, 'say costs=... first');
+      }
+      return { ...p, costs: costProfile(String(value)) };
+    },
   },
 };
 

@@ -1,6 +1,9 @@
 /** `steelyard policy`: what policies there are, and what one consists of. */
 import type { Command } from 'commander';
 import { PRESETS, parsePolicy, policySettings } from '../balance/policy.ts';
+import { costParameters } from '../machine/cost-parameters.ts';
+import { type CostProfile, costProfile, listCostProfiles } from '../machine/cost-profile.ts';
+import { costProfilesText, costSourcesText } from '../report/cost-text.ts';
 import { policyText } from '../report/policy-text.ts';
 import { printJson } from './output.ts';
 
@@ -17,6 +20,12 @@ export function addPolicyCommand(program: Command): void {
     .argument('<policy>', 'such as linux-6.1,newidle=off')
     .option('--json', 'print JSON')
     .action(show);
+  policy
+    .command('costs')
+    .description('print the cost profiles side by side, or the values of one and where they are from')
+    .argument('[profile]', 'such as milan')
+    .option('--json', 'print JSON')
+    .action(costs);
 }
 
 function list(flags: JsonFlag): void {
@@ -30,4 +39,19 @@ function show(text: string, flags: JsonFlag): void {
   const settings = policySettings(policy);
   if (flags.json === true) return printJson({ name: policy.name, preset: policy.preset, settings });
   process.stdout.write(policyText(policy.name, settings));
+}
+
+function costs(name: string | undefined, flags: JsonFlag): void {
+  const profiles = name === undefined ? listCostProfiles() : [costProfile(name)];
+  if (flags.json === true) return printJson(profiles.map(costsJson));
+  process.stdout.write(name === undefined ? costProfilesText(profiles) : costSourcesText(profiles[0]!));
+}
+
+/** Values in ns, bytes, factors, and 1 or 0. */
+function costsJson(profile: CostProfile): unknown {
+  const parameters = costParameters(profile).map((parameter) => {
+    const { name, unit, about, source } = parameter;
+    return { name, unit, value: parameter.get(profile), about, source };
+  });
+  return { profile: profile.name, parameters };
 }

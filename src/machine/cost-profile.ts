@@ -15,6 +15,11 @@ export interface CostProfile {
   readonly lineNumaNs: number;
   /** A locked operation on a line that is there. §2 */
   readonly atomicNs: number;
+  /** How long a runqueue's lock is held: to enqueue, to choose and switch, to detach and to attach tasks. §3 */
+  readonly lockEnqueueNs: number;
+  readonly lockPickNs: number;
+  readonly lockDetachNs: number;
+  readonly lockAttachNs: number;
   /** Choosing the next task, up to the switch; the switch itself, by what is switched to. §4 */
   readonly pickNs: number;
   readonly switchSameMmNs: number;
@@ -33,9 +38,13 @@ export interface CostProfile {
   readonly irqNs: number;
   readonly tickNs: number;
   readonly softirqNs: number;
-  /** Load-balance statistics: per CPU looked at (own LLC, elsewhere), per group, per domain. §7 */
+  /**
+   * Load-balance statistics: per CPU looked at (own LLC, elsewhere), per group (within an LLC, in domains above it), per
+   * domain. §7: its sums (5.5 us for an LLC of 20 CPUs, Check 5) have nothing for the groups within an LLC, the cores.
+   */
   readonly statLlcNs: number;
   readonly statFarNs: number;
+  readonly statGroupLlcNs: number;
   readonly statGroupNs: number;
   readonly statDomainNs: number;
   /** Bringing the averages of one idle CPU up to date. §7 */
@@ -45,7 +54,8 @@ export interface CostProfile {
   readonly attachNs: number;
   readonly forkNs: number;
   readonly exitNs: number;
-  /** Leaving idle with the tick stopped: starting it again. */
+  /** Stopping the tick of an idle CPU, and starting it again when it leaves idle. §6 */
+  readonly tickStopNs: number;
   readonly tickRestartNs: number;
   /** System calls apart from the scheduler's share: one that wakes, before it does; one that sleeps, before it does. */
   readonly wakeCallNs: number;
@@ -54,15 +64,25 @@ export interface CostProfile {
   readonly messageScale: number;
   /** Does an idle CPU watch a flag (mwait), so that waking it needs no interrupt? */
   readonly idlePolls: boolean;
+  /** Leaving idle where no governor chooses states: halt. And an idle CPU watches this long before it halts (guests). §6 */
+  readonly haltExitNs: number;
+  readonly haltPollNs: number;
   /** Idle states from shallow to deep: time to leave, and the stay that makes entering it worth while. §6 */
   readonly idleStates: readonly { readonly exitNs: number; readonly residencyNs: number }[];
   /** Work per 1024 when an SMT sibling is busy too: 1024 = no loss. §5 */
   readonly smtShare: number;
-  /** Cache refill after a move: ns per line from own LLC, from elsewhere on the node, from another node; L2 size. §5 */
-  readonly refillLlcNs: number;
-  readonly refillNodeNs: number;
-  readonly refillNumaNs: number;
+  /**
+   * Refilling caches after a move or after others have used them: latency of the own LLC, of memory or another LLC of the
+   * node, of another node; so many misses are under way at a time; sizes of the caches; and what a task is taken to touch
+   * again and again if its workload does not say. §5
+   */
+  readonly latLlcNs: number;
+  readonly latMemNs: number;
+  readonly latRemNs: number;
+  readonly mlp: number;
   readonly l2Bytes: number;
+  readonly llcBytes: number;
+  readonly workingSetBytes: number;
   /**
    * The machine is emulated by one thread, in which the virtual CPUs that are not halted take turns, and time is counted
    * in instructions of all of them: kernel work takes as many times longer as CPUs are busy.
@@ -77,6 +97,10 @@ const NONE: CostProfile = {
   lineNodeNs: 0,
   lineNumaNs: 0,
   atomicNs: 0,
+  lockEnqueueNs: 0,
+  lockPickNs: 0,
+  lockDetachNs: 0,
+  lockAttachNs: 0,
   pickNs: 0,
   switchSameMmNs: 0,
   switchOtherMmNs: 0,
@@ -92,6 +116,7 @@ const NONE: CostProfile = {
   softirqNs: 0,
   statLlcNs: 0,
   statFarNs: 0,
+  statGroupLlcNs: 0,
   statGroupNs: 0,
   statDomainNs: 0,
   blockedNs: 0,
@@ -99,17 +124,23 @@ const NONE: CostProfile = {
   attachNs: 0,
   forkNs: 0,
   exitNs: 0,
+  tickStopNs: 0,
   tickRestartNs: 0,
   wakeCallNs: 0,
   sleepCallNs: 0,
   messageScale: 1,
   idlePolls: false,
+  haltExitNs: 0,
+  haltPollNs: 0,
   idleStates: [],
   smtShare: 1024,
-  refillLlcNs: 0,
-  refillNodeNs: 0,
-  refillNumaNs: 0,
+  latLlcNs: 0,
+  latMemNs: 0,
+  latRemNs: 0,
+  mlp: 4,
   l2Bytes: 0,
+  llcBytes: 0,
+  workingSetBytes: 0,
   takesTurns: false,
 };
 
@@ -122,6 +153,10 @@ const SERVER: CostProfile = {
   lineNodeNs: 107,
   lineNumaNs: 118,
   atomicNs: 5,
+  lockEnqueueNs: 500,
+  lockPickNs: 1000,
+  lockDetachNs: 2000,
+  lockAttachNs: 500,
   pickNs: 400,
   switchSameMmNs: 500,
   switchOtherMmNs: 1100,
@@ -131,7 +166,7 @@ const SERVER: CostProfile = {
   scanFarNs: 110,
   ipiSendNs: 600,
   ipiDeliverNs: 800,
-  pollWakeNs: 150,
+  pollWakeNs: 100,
   irqNs: 300,
   tickNs: 1500,
   softirqNs: 300,
@@ -144,25 +179,30 @@ const SERVER: CostProfile = {
   attachNs: 500,
   forkNs: 50_000,
   exitNs: 30_000,
+  tickStopNs: 1000,
+  tickRestartNs: 1000,
   wakeCallNs: 200,
   sleepCallNs: 200,
   idlePolls: true,
+  haltExitNs: 1000,
   idleStates: [
     { exitNs: 1000, residencyNs: 1000 },
     { exitNs: 3000, residencyNs: 20_000 },
     { exitNs: 130_000, residencyNs: 600_000 },
   ],
   smtShare: 640,
-  refillLlcNs: 5,
-  refillNodeNs: 25,
-  refillNumaNs: 35,
+  latLlcNs: 20,
+  latMemNs: 100,
+  latRemNs: 140,
   l2Bytes: 1 << 20,
+  llcBytes: 32 << 20,
+  workingSetBytes: 64 << 10,
 };
 
 const PROFILES: readonly CostProfile[] = [
   NONE,
-  { ...SERVER, name: 'bdw18', lineLlcNs: 44, lineNumaNs: 118, l2Bytes: 256 << 10 },
-  { ...SERVER, name: 'icx', lineLlcNs: 51, lineNumaNs: 108, l2Bytes: 1280 << 10 },
+  { ...SERVER, name: 'bdw18', lineLlcNs: 44, lineNumaNs: 118, l2Bytes: 256 << 10, llcBytes: 45 << 20 },
+  { ...SERVER, name: 'icx', lineLlcNs: 51, lineNumaNs: 108, l2Bytes: 1280 << 10, llcBytes: 48 << 20 },
   { ...SERVER, name: 'milan', lineSmtNs: 10, lineLlcNs: 23, lineNodeNs: 107, lineNumaNs: 197, l2Bytes: 512 << 10 },
   {
     ...SERVER,
@@ -170,10 +210,28 @@ const PROFILES: readonly CostProfile[] = [
     lineLlcNs: 55,
     lineNumaNs: 130,
     l2Bytes: 2 << 20,
+    llcBytes: 105 << 20,
     idleStates: [
       { exitNs: 1000, residencyNs: 1000 },
       { exitNs: 2000, residencyNs: 4000 },
       { exitNs: 290_000, residencyNs: 800_000 },
+    ],
+  },
+  // One socket, one LLC: what the micro-benchmarks of §4 ran on.
+  {
+    ...SERVER,
+    name: 'desktop',
+    lineLlcNs: 24,
+    lineNodeNs: 84,
+    wakeupNs: 400,
+    wakeCallNs: 0,
+    sleepCallNs: 0,
+    l2Bytes: 1280 << 10,
+    llcBytes: 24 << 20,
+    idleStates: [
+      { exitNs: 1000, residencyNs: 1000 },
+      { exitNs: 3000, residencyNs: 20_000 },
+      { exitNs: 195_000, residencyNs: 600_000 },
     ],
   },
   {
@@ -182,6 +240,7 @@ const PROFILES: readonly CostProfile[] = [
     ipiSendNs: 2300,
     ipiDeliverNs: 1200,
     idlePolls: false,
+    haltExitNs: 8000,
     idleStates: [{ exitNs: 8000, residencyNs: 0 }],
     smtShare: 1024,
   },
@@ -201,6 +260,7 @@ const PROFILES: readonly CostProfile[] = [
     softirqNs: 300,
     statLlcNs: 250,
     statFarNs: 250,
+    statGroupLlcNs: 100,
     statGroupNs: 100,
     statDomainNs: 500,
     blockedNs: 500,

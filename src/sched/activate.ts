@@ -14,6 +14,7 @@ import { Dequeue, Enqueue } from './fair-entity.ts';
 import { checkPreemptWakeup } from './fair-pick.ts';
 import { Watch } from './hooks.ts';
 import { addNrRunning, k, subNrRunning, tellFairCount } from './kernel.ts';
+import { lockRq } from './line-access.ts';
 import { migrateSePeltLag, removeEntityLoadAvg } from './load-avg.ts';
 import { isIdleTask, tracePrio } from './predicates.ts';
 import { recordTask } from './record.ts';
@@ -130,9 +131,11 @@ export function setTaskRq(task: number, cpu: number): void {
 /** Takes a queued, not running task to another CPU; both clocks are up to date or brought there. @spec 06 §12 */
 export function moveQueuedTask(task: number, to: number, cause: number): void {
   const from = tasks.cpu[task]!;
+  lockRq(from, k.costs.lockDetachNs);
   updateRqClock(from);
   deactivateTask(from, task, 0);
   setTaskCpu(task, to, cause, -1);
+  lockRq(to, k.costs.lockAttachNs);
   updateRqClock(to);
   activateTask(to, task, 0);
   checkPreemptCurr(to, task, 0);

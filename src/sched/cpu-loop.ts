@@ -22,7 +22,7 @@ import * as rq from './rq.ts';
 import { rtPeriodExpired } from './rt.ts';
 import { scheduleBegin, scheduleStep } from './schedule.ts';
 import { pauseSegment } from './segment.ts';
-import { charge, polling } from './signals.ts';
+import { charge, idleExitNs, polling } from './signals.ts';
 import { SCHED_SOFTIRQ } from './softirq.ts';
 import { stopperStep } from './stopper.ts';
 import { serveEarlyTimers, serveTimers, timerDue } from './task-timers.ts';
@@ -131,7 +131,8 @@ function beBusy(cpu: number): void {
   if (loop.segmentActive[cpu] !== 0) saveWork(rq.curr[cpu]!, pauseSegment(cpu));
   loop.busy[cpu] = 1;
   loop.todo[cpu]! &= ~Todo.PAY;
-  k.queue.schedule(k.slotRun + cpu, k.now + loop.debt[cpu]!);
+  const work = loop.debt[cpu]!;
+  k.queue.schedule(k.slotRun + cpu, k.now + (k.smtSlows ? Math.ceil((work * 1024) / loop.coreShare[cpu]!) : work));
   loop.debt[cpu] = 0;
 }
 
@@ -143,7 +144,11 @@ function handleIrq(cpu: number, pending: number): void {
     tick(cpu);
     return;
   }
-  if (loop.idlePhase[cpu] === IdlePhase.WAIT) loop.idlePhase[cpu] = IdlePhase.ITERATE;
+  if (loop.idlePhase[cpu] === IdlePhase.WAIT) {
+    // How long it takes to leave idle is part of the way of what others send; the CPU's own timers find it asleep.
+    if (bit === Todo.TIMER && !k.costs.takesTurns) charge(cpu, idleExitNs(cpu));
+    loop.idlePhase[cpu] = IdlePhase.ITERATE;
+  }
   k.inInterrupt = true;
   if (bit !== Todo.POLL) charge(cpu, k.costs.irqNs);
   if (bit === Todo.TIMER) {
@@ -161,7 +166,10 @@ function handleIrq(cpu: number, pending: number): void {
 
 function tick(cpu: number): void {
   const { costs } = k;
-  if (loop.idlePhase[cpu] === IdlePhase.WAIT) loop.idlePhase[cpu] = IdlePhase.ITERATE;
+  if (loop.idlePhase[cpu] === IdlePhase.WAIT) {
+    if (!costs.takesTurns) charge(cpu, idleExitNs(cpu));
+    loop.idlePhase[cpu] = IdlePhase.ITERATE;
+  }
   k.inInterrupt = true;
   charge(cpu, costs.irqNs + costs.tickNs);
   serveEarlyTimers(cpu);

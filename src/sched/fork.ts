@@ -11,6 +11,7 @@ import * as se from './entity.ts';
 import { setLoadWeight, taskForkFair } from './fair.ts';
 import { Wake } from './hooks.ts';
 import { allocateTask, k } from './kernel.ts';
+import { lockRq } from './line-access.ts';
 import { postInitEntityUtilAvg } from './load-avg.ts';
 import { tracePrio } from './predicates.ts';
 import { policyNumber } from './program-code.ts';
@@ -103,6 +104,7 @@ export function wakeUpNewTask(task: number): void {
   tasks.recentUsedCpu[task] = tasks.cpu[task]!;
   const cpu = selectTaskRq(task, tasks.cpu[task]!, Wake.FORK);
   setTaskRq(task, cpu);
+  lockRq(cpu, k.costs.lockEnqueueNs);
   updateRqClock(cpu);
   postInitEntityUtilAvg(task);
   activateTask(cpu, task, 0);

@@ -31,7 +31,9 @@ export function idleStep(cpu: number): boolean {
   if ((loop.todo[cpu]! & (Todo.RESCHED | Todo.PAY)) !== 0) return true;
   if (wantsTickStopped(cpu) && tickRuns(cpu)) {
     stopTick(cpu);
+    charge(cpu, k.costs.tickStopNs);
     k.hooks.tickStopped(cpu);
+    if ((loop.todo[cpu]! & Todo.PAY) !== 0) return true;
   }
   loop.idlePhase[cpu] = IdlePhase.WAIT;
   return false;

@@ -65,6 +65,10 @@ class KernelState {
   costs!: CostProfile;
   /** What costs are multiplied with now, and the CPUs that run something, where an emulator makes them take turns. */
   costScale = 1;
+  /** Cold caches cost time; threads of a core slow each other; memory of other nodes slows some task. */
+  refills = false;
+  smtSlows = false;
+  remoteMemory = false;
   /** RCU keeps idle CPUs' ticks on until then. */
   rcuBusyUntil = 0;
   busyCpus = 0;
@@ -189,6 +193,8 @@ export function initKernel(
   k.costs = config.costs;
   k.costScale = 1;
   k.busyCpus = 0;
+  k.refills = config.costs.latLlcNs > 0 || config.costs.latMemNs > 0 || config.costs.latRemNs > 0;
+  k.smtSlows = config.costs.smtShare < 1024 && tree.smtPresent;
   k.recorder = recorder;
   k.tracing = recorder.on.includes(1);
   k.deciding = recorder.on[Ev.DECISION] !== 0;
@@ -361,7 +367,21 @@ export function addNrRunning(cpu: number, count: number): void {
   const before = rq.nrRunning[cpu]!;
   const after = before + count;
   rq.nrRunning[cpu] = after;
-  if (before < 2 && after >= 2) k.overload = true;
+  if (before < 2 && after >= 2) {
+    if (lines.active) markOverload();
+    k.overload = true;
+  }
+}
+
+/** The flag is looked at, and written if it is not set; charged as `signals.ts` would. @spec 24 §2 */
+function markOverload(): void {
+  const cpu = k.thisCpu;
+  const at = k.now + loop.debt[cpu]!;
+  const read = lines.readAt(lines.Line.OVERLOAD, cpu, at);
+  const ns = k.overload ? read : read + lines.writeAt(lines.Line.OVERLOAD, cpu, at + read);
+  if (ns === 0) return;
+  loop.debt[cpu]! += ns * k.costScale;
+  loop.todo[cpu]! |= loop.Todo.PAY;
 }
 
 export function subNrRunning(cpu: number, count: number): void {

@@ -10,7 +10,7 @@
  */
 import { k } from './kernel.ts';
 import * as loop from './loop.ts';
-import { active, atomicAt, lockAt, readAt, writeAt } from './shared-lines.ts';
+import { active, atomicAt, Line, lockAt, readAt, writeAt } from './shared-lines.ts';
 import { charge } from './signals.ts';
 
 /** When what the CPU does now really happens: after the work it has not paid for yet. */
@@ -55,4 +55,9 @@ export function takeLock(line: number, holdNs: number): number {
   const ns = lockAt(line, cpu, ownTime(cpu), holdNs);
   charge(cpu, ns);
   return ns;
+}
+
+/** Takes the lock of a CPU's runqueue; `holdNs` as for `takeLock`. @spec 24 §3 */
+export function lockRq(rqCpu: number, holdNs: number): number {
+  return active ? takeLock(Line.RQ_LOCK + rqCpu, holdNs) : 0;
 }

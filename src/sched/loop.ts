@@ -50,6 +50,11 @@ export const segmentWork = columns.f64();
 /** Work done per 1024 ns: of the segment, and of the CPU for its next. */
 export const segmentSpeed = columns.f64();
 export const speed = columns.f64();
+/** Part of its core that a thread gets now, 1024ths. */
+export const coreShare = columns.f64(1024);
+/** When the CPU switched last; and the bytes that tasks have touched on a core, in the row of its lowest CPU. */
+export const switchedAt = columns.f64();
+export const touched = columns.f64();
 /** schedule(): the task that was current, and whether it left by itself. */
 export const previous = columns.i32();
 export const voluntary = columns.u8();

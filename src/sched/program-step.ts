@@ -29,6 +29,7 @@ import {
 import * as progress from './progress.ts';
 import { beginWork, nextInstruction, Phase } from './progress-steps.ts';
 import { recordTask } from './record.ts';
+import { memorySpeed } from './refill.ts';
 import { requeueTaskRt } from './rt.ts';
 import { ENDLESS, startSegment } from './segment.ts';
 import { charge, setNeedResched } from './signals.ts';
@@ -42,6 +43,10 @@ const MAX_STEPS_AT_ONCE = 4_000_000;
 
 /** Runs the current task's program until the CPU has something else to attend to (true), or it computes (false). */
 export function runProgram(cpu: number, task: number): boolean {
+  if (k.refills && progress.refillNs[task]! > 0) {
+    startSegment(cpu, progress.refillNs[task]!, 1024);
+    return false;
+  }
   do {
     if (!step(cpu, task)) return false;
   } while (loop.todo[cpu] === 0);
@@ -315,9 +320,9 @@ function countStep(task: number): void {
 }
 
 /** Computes what is left of the instruction, but not beyond the end of the workload. */
-function compute(cpu: number, task: number): false {
+export function compute(cpu: number, task: number): false {
   let work = progress.work[task]!;
-  const speed = loop.speed[cpu]!;
+  const speed = k.remoteMemory ? memorySpeed(cpu, task, loop.speed[cpu]!) : loop.speed[cpu]!;
   const { endTime } = k.programs;
   if (endTime !== Number.POSITIVE_INFINITY && progress.named[task] !== 0) {
     work = Math.min(work, Math.floor(((endTime - k.now) * speed) / 1024) + 1);

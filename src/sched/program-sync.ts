@@ -51,7 +51,7 @@ export function releaseTokens(semaphore: number, count: number, sync: boolean): 
 /** What a spinning task waits for has come; if it is running it notices at once. */
 function stopSpinning(task: number): void {
   const cpu = tasks.cpu[task]!;
-  if (rq.curr[cpu] === task && loop.segmentActive[cpu] !== 0) {
+  if (rq.curr[cpu] === task && loop.segmentActive[cpu] !== 0 && progress.refillNs[task] === 0) {
     loop.segmentWork[cpu] = 0;
     k.queue.schedule(k.slotRun + cpu, k.now);
   } else {

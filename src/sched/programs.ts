@@ -149,13 +149,18 @@ export class Programs {
   }
 }
 
-/** The CPU was taken away with so much of the current instruction's work left. */
+/** The CPU was taken away with so much of the current instruction's work, or of refilling caches before it, left. */
 export function saveWork(task: number, left: number): void {
-  if (progress.wallClock[task] === 0) progress.work[task] = left;
+  if (progress.refillNs[task]! > 0) progress.refillNs[task] = left;
+  else if (progress.wallClock[task] === 0) progress.work[task] = left;
 }
 
-/** The current instruction's work is done. */
+/** The current instruction's work is done, or the caches are warm. */
 export function workDone(task: number): void {
+  if (progress.refillNs[task]! > 0) {
+    progress.refillNs[task] = 0;
+    return;
+  }
   progress.work[task] = 0;
   progress.phase[task]! += 1;
 }

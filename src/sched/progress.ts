@@ -52,5 +52,11 @@ export const named = columns.u8();
 export const lockedCpu = columns.i32(-1);
 /** Next in the queue of whatever the task waits for. */
 export const waitNext = columns.i32(-1);
+/** Caches: the CPU the task ran on last, what had been touched on its core when it left, and what it has yet to fetch, ns. */
+export const ranOn = columns.i32(-1);
+export const leftTouched = columns.f64();
+export const refillNs = columns.f64();
+/** The node its memory is on, -1 before it ran. */
+export const homeNode = columns.i32(-1);
 /** The mutex a task gives up while it waits for a condition. */
 export const mutex = columns.i32(-1);

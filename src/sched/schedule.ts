@@ -16,16 +16,20 @@ import { pickNextTaskFair, putPrevTaskFair } from './fair-pick.ts';
 import { UNFINISHED, Watch } from './hooks.ts';
 import { enterIdle } from './idle.ts';
 import { k } from './kernel.ts';
+import { lockRq } from './line-access.ts';
 import * as loop from './loop.ts';
 import { Todo } from './loop.ts';
 import { isIdleTask, tracePrio } from './predicates.ts';
+import { compute } from './program-step.ts';
 import { releaseTask, sameAddressSpace, saveWork } from './programs.ts';
 import { recordTask, traceId } from './record.ts';
+import { switchCaches } from './refill.ts';
 import * as rq from './rq.ts';
 import { highestPushable, pickNextTaskRt, putPrevTaskRt, rtRunnable } from './rt.ts';
 import { pullRtTask, pushRtTasks } from './rt-balance.ts';
 import { pauseSegment } from './segment.ts';
 import { charge } from './signals.ts';
+import { shareCore } from './smt-speed.ts';
 import * as tasks from './tasks.ts';
 import { Class, OnRq, State } from './tasks.ts';
 
@@ -45,6 +49,7 @@ export function scheduleBegin(cpu: number): void {
   }
   loop.scheduleStage[cpu] = Stage.PICK;
   loop.todo[cpu]! |= Todo.SCHEDULE;
+  lockRq(cpu, k.costs.lockPickNs);
   if (k.costs.pickNs === 0) pick(cpu);
   else charge(cpu, k.costs.pickNs);
 }
@@ -183,6 +188,8 @@ function switchTo(cpu: number, next: number): void {
   }
   if ((k.watch & Watch.RUN) !== 0) tellSwitch(cpu, prev, next);
   rq.curr[cpu] = next;
+  if (k.refills) switchCaches(cpu, prev, next);
+  if (k.smtSlows && (prev === cpu || next === cpu)) shareCore(cpu, compute);
   if (k.costs.takesTurns && (prev === cpu || next === cpu)) countBusy(next === cpu ? -1 : 1);
   tasks.onCpu[next] = 1;
   const cost = switchCost(cpu, prev, next);

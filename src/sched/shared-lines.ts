@@ -25,16 +25,18 @@ import { ColumnSet, MAX_CPUS } from './columns.ts';
 
 /** The kernel's own lines. */
 export const Line = {
-  /** The lock of the runqueue of CPU c is line `RQ_LOCK + c`. Locks are never just read. */
+  /** The lock of the runqueue of CPU c is line `RQ_LOCK + c`. Locks and call queues are never just read. */
   RQ_LOCK: 0,
+  /** What others tell CPU c: its call queue and the flags of kicks, line `CALLS + c`. */
+  CALLS: MAX_CPUS,
   /** `nohz.nr_cpus` and the flags beside it. @spec 07 §3 */
-  NOHZ: MAX_CPUS,
+  NOHZ: 2 * MAX_CPUS,
   /** The try-lock of domains that are balanced one at a time (SD_SERIALIZE). @spec 06 §2.3 */
-  BALANCING: MAX_CPUS + 1,
+  BALANCING: 2 * MAX_CPUS + 1,
   /** The root domain's overload flag. @spec 06 §5.4 */
-  OVERLOAD: MAX_CPUS + 2,
+  OVERLOAD: 2 * MAX_CPUS + 2,
   /** `nohz.idle_cpus_mask`: `CPUS_A_LINE` CPUs a line. */
-  NOHZ_MASK: MAX_CPUS + 3,
+  NOHZ_MASK: 2 * MAX_CPUS + 3,
 } as const;
 
 /** Bits of a packed mask that share a line. */
@@ -43,7 +45,7 @@ export const CPUS_A_LINE = 512;
 /** How far apart two CPUs are; also an index into `transferNs`. */
 export const Distance = { SELF: 0, SMT: 1, LLC: 2, NODE: 3, NUMA: 4 } as const;
 
-const FIRST_READ = MAX_CPUS;
+const FIRST_READ = 2 * MAX_CPUS;
 const FIRST_FREE = Line.NOHZ_MASK + MAX_CPUS / CPUS_A_LINE;
 /** Lines of a simulation at most. */
 export const MAX_LINES = 1 << 18;
@@ -57,8 +59,9 @@ const busyFrom = columns.f64();
 const busyUntil = columns.f64();
 /** Counts the writes, from 1: a copy is good if it has the number. */
 const version = columns.i32(1);
-/** Accesses that were charged, and the time spent waiting for a turn, ns. */
+/** Accesses that were charged, the time they took in all, and how much of that was waiting for a turn, ns. */
 export const accesses = columns.f64();
+export const spentNs = columns.f64();
 export const waitNs = columns.f64();
 
 /** Where CPUs are. Flat, so that a distance is a few comparisons. */
@@ -112,12 +115,12 @@ export function reset(topology: Topology, costs: CostProfile): void {
   transferNs.set([0, costs.lineSmtNs, costs.lineLlcNs, costs.lineNodeNs, costs.lineNumaNs]);
   const wasActive = active;
   active = atomicNs > 0 || transferNs.some((ns) => ns > 0);
-  if (active || wasActive) columns.reset(nrLines);
-  if (!active) return;
   core.set(topology.core);
   llc.set(topology.llc);
   node.set(topology.node);
   pkg.set(topology.package);
+  if (active || wasActive) columns.reset(nrLines);
+  if (!active) return;
   words = (topology.nrCpus + 31) >>> 5;
   const llcs = [...new Set(topology.llc)];
   nrLlcs = llcs.length;
@@ -128,7 +131,7 @@ export function reset(topology: Topology, costs: CostProfile): void {
   llcVersion = new Int32Array(readLines * nrLlcs);
 }
 
-/** How far `b` is from `a`: a value of `Distance`. Dies of one package count as LLCs of one node. Only while `active`. */
+/** How far `b` is from `a`: a value of `Distance`. Nodes of one package count as LLCs of one node. */
 export function distance(a: number, b: number): number {
   if (a === b) return Distance.SELF;
   if (core[a] === core[b]) return Distance.SMT;
@@ -163,10 +166,12 @@ export function lockAt(line: number, cpu: number, at: number, holdNs: number): n
 export function readAt(line: number, cpu: number, at: number): number {
   const owner = writer[line]!;
   if (owner === cpu || owner < 0 || hasCopy(line, cpu)) return 0;
-  accesses[line]! += 1;
   if (llcVersion[(line - FIRST_READ) * nrLlcs + llcIndex[cpu]!] === version[line]) {
     addCopy(line, cpu);
-    return Math.round(transferNs[Distance.LLC]! / 2);
+    const ns = Math.round(transferNs[Distance.LLC]! / 2);
+    accesses[line]! += 1;
+    spentNs[line]! += ns;
+    return ns;
   }
   const ns = take(line, cpu, at, lineTransferNs(reader[line]! < 0 ? owner : nearer(line, cpu), cpu), 0);
   writer[line] = owner;
@@ -197,16 +202,20 @@ function moveTo(line: number, cpu: number): number {
 /** Queues for the line; it is taken for `serviceNs` and then, by the same CPU, for `holdNs`. */
 function take(line: number, cpu: number, at: number, serviceNs: number, holdNs: number): number {
   accesses[line]! += 1;
-  writer[line] = cpu;
+  spentNs[line]! += serviceNs;
   const until = busyUntil[line]!;
   const length = serviceNs + holdNs;
-  if (at >= until) {
+  // Whoever was last does not wait for itself: what it does while it holds a lock is charged apart.
+  if (at >= until || writer[line] === cpu) {
+    writer[line] = cpu;
     busyFrom[line] = at;
-    busyUntil[line] = at + length;
+    busyUntil[line] = Math.max(until, at + length);
     return serviceNs;
   }
+  writer[line] = cpu;
   if (at + length <= busyFrom[line]!) return serviceNs;
   const wait = until - at;
+  spentNs[line]! += wait;
   waitNs[line]! += wait;
   busyUntil[line] = until + length;
   return wait + serviceNs;

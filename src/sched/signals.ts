@@ -8,6 +8,7 @@ import * as loop from './loop.ts';
 import { Todo } from './loop.ts';
 import { record } from './record.ts';
 import * as rq from './rq.ts';
+import { active, lineTransferNs } from './shared-lines.ts';
 
 /** Charges kernel work to a CPU; it is paid for before the CPU does anything else. */
 export function charge(cpu: number, ns: number): void {
@@ -39,10 +40,10 @@ export function reschedCurr(cpu: number): void {
   if (cpu === k.thisCpu) return;
   if (polling(cpu)) {
     if (k.tracing) record(Ev.SCHED_WAKE_IDLE_WITHOUT_IPI, k.thisCpu, cpu);
-    raiseIrq(k.slotCall + cpu, k.costs.pollWakeNs + idleExitNs(cpu));
+    raiseIrq(k.slotCall + cpu, flagWakeNs(cpu));
   } else {
-    charge(k.thisCpu, k.costs.ipiSendNs);
     raiseIrq(cpu, k.costs.ipiDeliverNs + idleExitNs(cpu));
+    charge(k.thisCpu, k.costs.ipiSendNs);
   }
 }
 
@@ -50,10 +51,10 @@ export function reschedCurr(cpu: number): void {
 export function sendCall(cpu: number): void {
   if (polling(cpu)) {
     setNeedResched(cpu);
-    raiseIrq(k.slotCall + cpu, k.costs.pollWakeNs + idleExitNs(cpu));
+    raiseIrq(k.slotCall + cpu, flagWakeNs(cpu));
   } else {
-    charge(k.thisCpu, k.costs.ipiSendNs);
     raiseIrq(k.slotCall + cpu, k.costs.ipiDeliverNs + idleExitNs(cpu));
+    charge(k.thisCpu, k.costs.ipiSendNs);
   }
 }
 
@@ -62,14 +63,28 @@ export function polling(cpu: number): boolean {
   return k.costs.idlePolls && loop.idlePhase[cpu] === 2;
 }
 
-/** An interrupt line is raised; one already on its way is the same interrupt. */
+/**
+ * An interrupt line is raised, once the CPU has done what it owes; one already on its way is the same interrupt. An emulator
+ * with one thread (`takesTurns`) may run the other CPU first.
+ */
 function raiseIrq(slot: number, latencyNs: number): void {
-  if (!k.queue.isPending(slot)) k.queue.schedule(slot, k.now + latencyNs * k.costScale);
+  if (k.queue.isPending(slot)) return;
+  const owed = k.costs.takesTurns ? 0 : loop.debt[k.thisCpu]!;
+  k.queue.schedule(slot, k.now + owed + latencyNs * k.costScale);
+}
+
+/** ns until a CPU that watches a flag has seen it and left its idle state, which the write itself ends. @spec 24 §6 */
+function flagWakeNs(cpu: number): number {
+  const seen = k.costs.pollWakeNs + (active ? lineTransferNs(k.thisCpu, cpu) : 0);
+  return Math.max(seen, idleExitNs(cpu));
 }
 
 /** ns to leave the idle state the CPU is in; 0 for one that is not idle. @spec 24 §6 */
-function idleExitNs(cpu: number): number {
+export function idleExitNs(cpu: number): number {
   if (loop.idlePhase[cpu] !== 2) return 0;
+  const { costs } = k;
+  if (costs.haltPollNs > 0 && k.now - loop.idleSince[cpu]! < costs.haltPollNs) return 0;
+  if (k.governor === null) return costs.haltExitNs;
   const state = rq.idleState[cpu]!;
-  return state < 0 ? 0 : k.costs.idleStates[state]!.exitNs;
+  return state < 0 ? 0 : costs.idleStates[state]!.exitNs;
 }

@@ -75,6 +75,8 @@ export class Simulation {
     resetTimers(topology.nrCpus);
     enableBandwidth();
     k.programs = new Programs(workload);
+    const { latMemNs, latRemNs } = config.costs;
+    k.remoteMemory = latMemNs > 0 && latRemNs > latMemNs && workload.kinds.some((kind) => (kind.memoryBound ?? 0) > 0);
     k.hooks = options.hooks;
     k.watch = options.hooks.watches;
     k.hooks.started();

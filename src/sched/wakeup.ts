@@ -10,6 +10,7 @@ import { DOMAIN_COUNTERS, Ttwu } from './domain-state.ts';
 import { Enqueue } from './fair-entity.ts';
 import { Wake } from './hooks.ts';
 import { k } from './kernel.ts';
+import { atomicOn, lockRq } from './line-access.ts';
 import { taskUtil } from './load-avg.ts';
 import { allowed, firstActiveCpu, tracePrio } from './predicates.ts';
 import * as progress from './progress.ts';
@@ -17,6 +18,7 @@ import { record, recordTask } from './record.ts';
 import * as rq from './rq.ts';
 import { selectTaskRqRt } from './rt.ts';
 import { pushRtTasks } from './rt-balance.ts';
+import { Line } from './shared-lines.ts';
 import { charge, needResched, sendCall } from './signals.ts';
 import * as tasks from './tasks.ts';
 import { Class, OnRq, State } from './tasks.ts';
@@ -93,6 +95,7 @@ export function tryToWakeUp(task: number, mask: number, flags: number): boolean 
     return true;
   }
   if (tasks.onRq[task] !== OnRq.NO) {
+    lockRq(old, k.costs.lockEnqueueNs);
     updateRqClock(old);
     checkPreemptCurr(old, task, flags | Wake.TTWU);
     ttwuDoWakeup(old, task);
@@ -115,6 +118,7 @@ export function tryToWakeUp(task: number, mask: number, flags: number): boolean 
   if (wantsWakeList(task, cpu)) {
     queueWakeup(task, cpu, flags);
   } else {
+    lockRq(cpu, k.costs.lockEnqueueNs);
     updateRqClock(cpu);
     ttwuDoActivate(cpu, task, flags);
   }
@@ -140,6 +144,7 @@ function queueWakeup(task: number, cpu: number, flags: number): void {
   if (tail < 0) rq.wakeListHead[cpu] = task;
   else tasks.wakeNext[tail] = task;
   rq.wakeListTail[cpu] = task;
+  atomicOn(Line.CALLS + cpu);
   sendCall(cpu);
 }
 
@@ -150,6 +155,8 @@ export function schedTtwuPending(cpu: number): void {
   rq.wakeListTail[cpu] = -1;
   rq.ttwuPending[cpu]! &= ~PENDING_WAKEUP;
   if (task < 0) return;
+  atomicOn(Line.CALLS + cpu);
+  lockRq(cpu, k.costs.lockEnqueueNs);
   updateRqClock(cpu);
   while (task >= 0) {
     const next = tasks.wakeNext[task]!;

@@ -139,8 +139,10 @@ export interface TaskKind {
   readonly cpus: readonly number[] | null;
   /** Index into `cgroups`, or -1 for the root group. */
   readonly group: number;
-  /** Bytes the task touches again and again; for the cost of a cold cache. 0: none. */
+  /** Bytes the task touches again and again; for the cost of a cold cache. 0: not known, what the cost profile says. */
   readonly workingSetBytes: number;
+  /** Part of its time (0..1) that the task waits for memory: how much slower it is away from its memory's node. Default 0. */
+  readonly memoryBound?: number;
   /** A kernel thread; bound ones (a single CPU) are never moved. */
   readonly kthread: boolean;
   /** Threads of one process share an address space (cheaper switches): equal numbers, -1 for own. */

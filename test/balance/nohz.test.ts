@@ -246,7 +246,7 @@ describe('the CPU that is kicked', () => {
 
 /** The loop of a kicked CPU, to its end; the CPUs whose domains it balances, in order. */
 function balanceFor(m: StillMachine, cpu: number, flags: number): number[] {
-  const nohz = new NohzBalancer(k.nrCpus, new Rebalance(k.nrCpus, m.lb));
+  const nohz = new NohzBalancer(k.nrCpus, new Rebalance(k.nrCpus, m.lb, false));
   const before = m.run.events.length;
   k.thisCpu = cpu;
   nohz.begin(cpu, flags);

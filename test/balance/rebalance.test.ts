@@ -15,7 +15,7 @@ const { IDLE, NOT_IDLE } = Idle;
 /** rebalance_domains of a CPU for `target`; the names of the domains that had a pass. */
 function rebalance(m: StillMachine, target: number, idle: number, by = target): string[] {
   const before = m.run.events.length;
-  const r = new Rebalance(k.nrCpus, m.lb);
+  const r = new Rebalance(k.nrCpus, m.lb, false);
   k.thisCpu = by;
   r.begin(by, target, idle);
   assert.equal(r.step(by), 0);
@@ -140,7 +140,7 @@ describe('rebalancing the domains of a CPU', () => {
   test('takes time, if there are costs, in each domain before it is decided', () => {
     const m = still(machine(8, { llcs: 2 }), [], 'linux-6.1,costs=milan');
     k.sd.lastBalance.fill(k.jiffies - 99);
-    const r = new Rebalance(k.nrCpus, m.lb);
+    const r = new Rebalance(k.nrCpus, m.lb, false);
     r.begin(0, 0, IDLE);
     let steps = 1;
     while (r.step(0) !== 0) steps++;
