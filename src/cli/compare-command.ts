@@ -5,6 +5,7 @@ import type { Command } from 'commander';
 import { UserError } from '../base/errors.ts';
 import { compareRuns } from '../experiment/compare-runs.ts';
 import { comparisonTable } from '../report/comparison-table.ts';
+import { costsText } from '../report/cost-text.ts';
 import { formatTime } from '../report/numbers.ts';
 import {
   addExperimentOptions,
@@ -67,10 +68,11 @@ async function compareCommand(path: string | undefined, flags: CompareFlags): Pr
     },
   );
   progress.stop();
-  if (flags.json === true) return printJson(comparisonJson(comparison));
+  if (flags.json === true) return printJson(comparisonJson(comparison, policies));
   process.stdout.write(
     `${workload.workload.name} on ${machine.name} (${machine.nrCpus} CPUs), ${runs} runs a policy, seeds from ${experiment.seed}\n\n` +
-      comparisonTable(comparison, { color: wantsColor(process.stdout), all: flags.all === true }),
+      comparisonTable(comparison, { color: wantsColor(process.stdout), all: flags.all === true }) +
+      `\n${costsText(policies)}`,
   );
   for (const file of traceFiles) process.stderr.write(`wrote ${file}: open it in https://ui.perfetto.dev\n`);
 }

@@ -6,6 +6,7 @@ import { OutputFile } from '../experiment/output-file.ts';
 import { type RunResult, simulateInSteps } from '../experiment/simulate.ts';
 import { checkKeepsDecisions, checkTraceName, openTraceFile } from '../experiment/trace-file.ts';
 import { comparisonTable } from '../report/comparison-table.ts';
+import { costsText } from '../report/cost-text.ts';
 import { formatNumber, formatTime } from '../report/numbers.ts';
 import { formatSchedstat } from '../trace/schedstat.ts';
 import { tee } from '../trace/tee.ts';
@@ -40,9 +41,10 @@ async function run(path: string | undefined, flags: RunFlags): Promise<void> {
   const experiment = loadExperiment(path, policy === undefined ? rest : { ...rest, policy: [policy] });
   const result = await perform(experiment, flags);
   const comparison = compare(result.policy, [{ policy: result.policy, runs: [result.figures] }]);
-  if (flags.json === true) return printJson(comparisonJson(comparison));
+  if (flags.json === true) return printJson(comparisonJson(comparison, experiment.policies));
   process.stdout.write(comparisonTable(comparison, { color: wantsColor(process.stdout), all: flags.all === true }));
   const { machine, workload } = experiment;
+  process.stdout.write(`\n${costsText(experiment.policies)}`);
   process.stderr.write(
     `${workload.workload.name} on ${machine.name}: ${formatTime(result.simulatedNs)} simulated (${endText(result)}), ` +
       `${formatNumber(result.events)} events, seed ${result.seed}\n`,

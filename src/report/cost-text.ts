@@ -24,17 +24,27 @@ export function costSourcesText(profile: CostProfile): string {
 
 const WIDTH = 110;
 
-/** What a run was charged with, in a paragraph: `costs milan: line_smt 10ns, ...`; what is zero is left out. */
-export function costsParagraph(profile: CostProfile): string {
-  const values = costParameters(profile).flatMap((parameter) => {
-    const value = costText(parameter, profile);
-    return value === '0' || value === 'off' ? [] : [`${parameter.name} ${value}`];
-  });
+/**
+ * What runs were charged with, a paragraph for each profile among them: `costs milan: line_smt 10ns, ...`, without what costs
+ * nothing.
+ */
+export function costsText(policies: readonly { readonly costs: CostProfile }[]): string {
+  const texts = policies.map(({ costs }) => paragraph(costs));
+  return [...new Set(texts)].join('');
+}
+
+function paragraph(profile: CostProfile): string {
+  const parameters = costParameters(profile);
+  const charged = parameters.filter((p) => p.unit !== 'factor' && p.get(profile) !== 0);
+  if (charged.length === 0) return `costs ${profile.name}: nothing takes time but what tasks do\n`;
+  const words = parameters
+    .filter((p) => charged.includes(p) || p.unit === 'factor')
+    .map((p) => `${p.name} ${costText(p, profile)}`);
   const lines = [`costs ${profile.name}:`];
-  values.forEach((value, i) => {
-    const word = i < values.length - 1 ? `${value},` : value;
-    if (lines.at(-1)!.length + 1 + word.length > WIDTH) lines.push(' ');
-    lines[lines.length - 1] += ` ${word}`;
+  words.forEach((word, i) => {
+    const next = i < words.length - 1 ? `${word},` : word;
+    if (lines.at(-1)!.length + 1 + next.length > WIDTH) lines.push(' ');
+    lines[lines.length - 1] += ` ${next}`;
   });
   return `${lines.join('\n')}\n`;
 }

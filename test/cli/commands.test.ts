@@ -110,3 +110,22 @@ test('every command has help', () => {
   }
   assert.equal(steelyard(['--version']).out, '0.1.0\n');
 });
+
+test('a run says what it was charged with', () => {
+  const { out } = steelyard([...RUN, '-p', 'linux-6.1,costs=milan,cost.line_llc=46ns']);
+  assert.match(out, /^costs milan: line_smt 10ns, line_llc 46ns, .*\n(?: {2}.*\n)+$/m);
+  assert.match(steelyard(RUN).out, /^costs none: nothing takes time but what tasks do$/m);
+  const { costs } = JSON.parse(steelyard([...RUN, '-p', 'linux-6.1,costs=milan', '--json']).out);
+  const { profile, parameters } = costs['linux-6.1,costs=milan'];
+  assert.deepEqual([profile, parameters.line_llc, parameters.smt_factor], ['milan', 23, 0.625]);
+});
+
+test('policy costs prints the profiles, and where the numbers of one are from', () => {
+  assert.match(steelyard(['policy', 'costs']).out, /^line_llc .* 44ns .* 23ns /m);
+  assert.match(steelyard(['policy', 'costs', 'milan']).out, /^line_llc +23ns .*§1: core-to-core-latency/m);
+  const [milan] = JSON.parse(steelyard(['policy', 'costs', 'milan', '--json']).out);
+  assert.equal(milan.profile, 'milan');
+  const line = milan.parameters.find(({ name }: { name: string }) => name === 'line_llc');
+  assert.deepEqual([line.value, line.unit], [23, 'ns']);
+  assert.equal(steelyard(['policy', 'costs', 'milen']).code, 7);
+});
