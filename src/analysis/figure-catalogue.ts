@@ -311,6 +311,14 @@ export const FIGURES: readonly FigureSpec[] = [
     nullWhen: 'they were not recorded',
   },
   {
+    pattern: 'wakeup_search_ms',
+    unit: 'ms',
+    better: 'less',
+    meaning:
+      'CPU time spent on looking for an idle CPU for woken tasks, by the cost profile; summed over CPUs. Of simulations only.',
+    nullWhen: 'never',
+  },
+  {
     pattern: 'steal.attempts',
     unit: 'count',
     better: null,

@@ -84,7 +84,8 @@ export class MainlineBalance implements BalanceHooks {
   }
 
   counters(): readonly Counter[] {
-    return [this.#steal, this.#shared, this.push].flatMap((mechanism) => mechanism?.counters() ?? []);
+    const mechanisms = [this.#steal, this.#shared, this.push].flatMap((mechanism) => mechanism?.counters() ?? []);
+    return [['wakeup_search_ms', this.#idleSearch.searchNs / 1e6], ...mechanisms];
   }
 
   checkBooks(): string | null {

@@ -21,6 +21,8 @@ export class IdleSearch {
   #fallback = -1;
   /** CPUs looked at by the search at hand; they are charged to the waker. */
   #scanned = 0;
+  /** What all searches have cost so far. */
+  searchNs = 0;
 
   constructor(nrCpus: number) {
     this.#set = new Uint32Array((nrCpus + 31) >>> 5);
@@ -29,7 +31,9 @@ export class IdleSearch {
   /** @spec 05 §4 */
   selectIdleSibling(task: number, prev: number, target: number): number {
     const cpu = this.#select(task, prev, target);
-    if (this.#scanned > 0) charge(k.thisCpu, this.#scanned * k.costs.scanLlcNs);
+    const ns = this.#scanned * k.costs.scanLlcNs;
+    this.searchNs += ns;
+    charge(k.thisCpu, ns);
     return cpu;
   }
 
