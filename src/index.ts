@@ -16,11 +16,14 @@ export {
   policyHooks,
   policySettings,
 } from './balance/policy.ts';
+export { parseTime } from './balance/settings.ts';
 export { UserError, type UserErrorCode } from './base/errors.ts';
 export { type ComparePlan, type CompareResult, compareRuns } from './experiment/compare-runs.ts';
 export { listMachines, loadMachine } from './experiment/machine-file.ts';
+export { type PoolOptions, runJobs } from './experiment/pool.ts';
 export { loadScenario, parseScenario, type Scenario } from './experiment/scenario.ts';
 export { type RunOptions, type RunPlan, type RunResult, simulate } from './experiment/simulate.ts';
+export type { Job, JobResult } from './experiment/worker.ts';
 export { loadWorkload } from './experiment/workload-file.ts';
 export { buildTopology, type MachineDescription, type Topology } from './machine/topology.ts';
 export { type MachineJson, machineJson, machineText } from './report/machine.ts';

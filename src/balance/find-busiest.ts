@@ -35,6 +35,7 @@ const NO_QUEUE = [
 export function findBusiestGroup(env: LbEnv, sds: DomainStats): number {
   sds.update(env);
   env.imbalance = 0;
+  if (sds.byLoad !== null) return sds.byLoad.findBusiestGroup(env, sds);
   const { group } = sds.busiest;
   if (group < 0) {
     env.refuse(Reason.NO_BUSIEST_GROUP, 'no other group has a CFS task that this CPU could help');

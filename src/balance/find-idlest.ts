@@ -21,6 +21,7 @@ import { Ev } from '../trace/events.ts';
 import { adjustNumaImbalance, GroupType } from './env.ts';
 import { because } from './explain-placement.ts';
 import { GroupStats, groupClassify } from './group-stats.ts';
+import type { LoadComparison } from './load-comparison.ts';
 import { groupScanNs } from './look-cost.ts';
 import { taskFitsCpu } from './misfit.ts';
 
@@ -28,6 +29,12 @@ export class IdlestSearch {
   readonly #local = new GroupStats();
   readonly #idlest = new GroupStats();
   readonly #scratch = new GroupStats();
+  readonly #byLoad: LoadComparison | null;
+
+  /** `byLoad`: groups are compared in the old way. @spec 23 §3 */
+  constructor(byLoad: LoadComparison | null = null) {
+    this.#byLoad = byLoad;
+  }
 
   /** @spec 05 §5 */
   findIdlestCpu(sd: number, task: number, cpu: number, prev: number, sdFlag: number): number {
@@ -65,7 +72,7 @@ export class IdlestSearch {
   /** -1: stay in the local group. @spec 05 §5.2 */
   findIdlestGroup(sd: number, task: number, cpu: number): number {
     if (k.tracing) recordTask(Ev.IDLEST, k.thisCpu, task, k.sd.level[sd]!, cpu);
-    const group = this.#choose(sd, task, cpu);
+    const group = this.#byLoad === null ? this.#choose(sd, task, cpu) : this.#byLoad.findIdlestGroup(sd, task, cpu);
     if (k.recorder.on[Ev.IDLEST_RET]) {
       const mask = group < 0 ? 0 : k.sd.groupMask[group]!;
       const lo = group < 0 ? 0 : k.sd.masks[mask]!;

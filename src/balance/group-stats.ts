@@ -15,6 +15,7 @@ import { Line } from '../sched/shared-lines.ts';
 import { GroupRole } from '../trace/decisions.ts';
 import { Ev } from '../trace/events.ts';
 import { asymPrefer, capacityGreater, capacityReduced, Fbq, GroupType, Idle, type LbEnv } from './env.ts';
+import type { LoadComparison } from './load-comparison.ts';
 
 /** What a pass knows of one group. */
 export class GroupStats {
@@ -78,6 +79,12 @@ export class DomainStats {
   /** Some runqueue has two tasks; some CPU is short of capacity. */
   overload = false;
   overutilized = false;
+  /** Groups are compared in the old way; null: by type first. @spec 23 §3 */
+  readonly byLoad: LoadComparison | null;
+
+  constructor(byLoad: LoadComparison | null = null) {
+    this.byLoad = byLoad;
+  }
 
   /** Gathers everything about the domain of the pass. @spec 06 §5.4 */
   update(env: LbEnv): void {

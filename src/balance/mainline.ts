@@ -16,6 +16,7 @@ import { because, decidePlacement } from './explain-placement.ts';
 import { IdlestSearch } from './find-idlest.ts';
 import { DomainStats } from './group-stats.ts';
 import { LoadBalancer } from './load-balance.ts';
+import { LoadComparison } from './load-comparison.ts';
 import { updateMisfitStatus } from './misfit.ts';
 import { Newidle } from './newidle.ts';
 import {
@@ -34,6 +35,7 @@ import { IdleSearch, updateIdleCore } from './select-idle-sibling.ts';
 import { selectTaskRqFair } from './select-task-rq.ts';
 import { SharedRunq } from './shared-runq.ts';
 import { TaskStealing } from './steal.ts';
+import { WideIdleSearch } from './wide-idle-search.ts';
 
 /** What the SCHED softirq of a CPU is doing. */
 const Mode = { NONE: 0, OWN: 1, NOHZ: 2 } as const;
@@ -67,9 +69,11 @@ export class MainlineBalance implements BalanceHooks {
       (this.#steal === null ? 0 : Watch.FAIR_COUNT) |
       (this.#shared === null ? 0 : Watch.QUEUE | Watch.RUN) |
       (this.push === null ? 0 : Watch.QUEUE | Watch.RUN | Watch.IDLE);
-    this.#idleSearch = new IdleSearch(nrCpus);
-    this.#idlestSearch = new IdlestSearch();
-    this.#lb = new LoadBalancer(new LbEnv(nrCpus), new DomainStats(), parts.active === 'stopper');
+    const { groupMetric, wakeupScope } = mechanisms.fault;
+    const byLoad = groupMetric === 'mainline' ? null : new LoadComparison(groupMetric);
+    this.#idleSearch = wakeupScope === 'llc' ? new IdleSearch(nrCpus) : new WideIdleSearch(nrCpus, wakeupScope);
+    this.#idlestSearch = new IdlestSearch(byLoad);
+    this.#lb = new LoadBalancer(new LbEnv(nrCpus), new DomainStats(byLoad), parts.active === 'stopper');
     this.#newidle = new Newidle(nrCpus, this.#lb, mechanisms.newidle, this.#shared);
     this.#rebalance = new Rebalance(nrCpus, this.#lb, parts.serialize === 'due');
     this.#nohz = new NohzBalancer(nrCpus, this.#rebalance);

@@ -74,7 +74,24 @@ export interface IdleTunables {
   readonly tracking: (typeof IDLE_TRACKINGS)[number];
 }
 
+/** @spec 23 §3 */
+export const GROUP_METRICS = ['mainline', 'average', 'min'] as const;
+export const WAKEUP_SCOPES = ['llc', 'node', 'machine_longest_idle'] as const;
+
+/** Old bugs, and what was proposed against them. Mainline has none. @spec 23 §3 */
+export interface Faults {
+  /** How groups are compared: by type first, or (before 5.5) by load alone: their average, or that of their idlest CPU. */
+  readonly groupMetric: (typeof GROUP_METRICS)[number];
+  /** Overlapping groups are built once, as the first CPU of their domain sees them. */
+  readonly groupsFromCpu0: boolean;
+  /** Where a wakeup looks for an idle CPU. */
+  readonly wakeupScope: (typeof WAKEUP_SCOPES)[number];
+  /** A CPU was taken offline and online before the run began, and domains across nodes were not built again. */
+  readonly dropNumaDomainsOnHotplug: boolean;
+}
+
 export interface Mechanisms {
+  readonly fault: Faults;
   readonly newidle: NewidleTunables;
   readonly steal: StealTunables;
   readonly sharedRunq: SharedRunqTunables;
@@ -83,6 +100,12 @@ export interface Mechanisms {
 }
 
 export const DEFAULT_MECHANISMS: Mechanisms = {
+  fault: {
+    groupMetric: 'mainline',
+    groupsFromCpu0: false,
+    wakeupScope: 'llc',
+    dropNumaDomainsOnHotplug: false,
+  },
   newidle: { gate: 'domain_cost', costBump: false },
   steal: {
     density: 3,

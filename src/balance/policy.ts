@@ -9,6 +9,7 @@
 import { didYouMean, UserError } from '../base/errors.ts';
 import { costParameters, costText, withCost } from '../machine/cost-parameters.ts';
 import { type CostProfile, costProfile } from '../machine/cost-profile.ts';
+import type { BuildOptions } from '../sched/build-domains.ts';
 import {
   DEFAULT_FEATURES,
   DEFAULT_TUNABLES,
@@ -190,6 +191,12 @@ export function kernelConfig(policy: Policy, seed: number): KernelConfig {
     costs: policy.costs,
     seed,
   };
+}
+
+/** What a policy does wrong when it builds domains. @spec 23 §3 */
+export function domainFaults(policy: Policy): Pick<BuildOptions, 'groupsFromCpu0' | 'dropNuma'> {
+  const { groupsFromCpu0, dropNumaDomainsOnHotplug } = policy.mechanisms.fault;
+  return { groupsFromCpu0, dropNuma: dropNumaDomainsOnHotplug };
 }
 
 /** The mechanisms of a policy, ready for a machine of `nrCpus`. */

@@ -6,6 +6,7 @@ import { UserError } from '../base/errors.ts';
 import { costProfile, listCostProfiles } from '../machine/cost-profile.ts';
 import type { Environment, Tunables } from '../sched/config.ts';
 import {
+  GROUP_METRICS,
   IDLE_TRACKINGS,
   type Mechanisms,
   NEWIDLE_GATES,
@@ -17,6 +18,7 @@ import {
   SHARED_RUNQ_INDEXES,
   STEAL_SCOPES,
   STEAL_STARTS,
+  WAKEUP_SCOPES,
 } from './mechanisms.ts';
 import type { Policy } from './policy.ts';
 
@@ -134,6 +136,19 @@ export const SETTINGS: Readonly<Record<string, Setting>> = {
   'push.numa_wait': mechanism('push', 'numaWaitNs', 'ns', 'no push to other nodes before a task waited so long'),
   'push.min_wait': mechanism('push', 'minWaitNs', 'ns', 'push.trigger=tick: no push before a task waited so long'),
   'idle.tracking': mechanism('idle', 'tracking', 'word', 'which idle CPUs a push sees', { values: IDLE_TRACKINGS }),
+  'fault.group_metric': mechanism('fault', 'groupMetric', 'word', 'groups are compared by this load, as before 5.5', {
+    values: GROUP_METRICS,
+  }),
+  'fault.groups_from_cpu0': mechanism('fault', 'groupsFromCpu0', 'bool', 'groups of nodes are as CPU 0 sees them'),
+  'fault.wakeup_scope': mechanism('fault', 'wakeupScope', 'word', 'where a wakeup looks for an idle CPU', {
+    values: WAKEUP_SCOPES,
+  }),
+  'fault.drop_numa_domains_on_hotplug': mechanism(
+    'fault',
+    'dropNumaDomainsOnHotplug',
+    'bool',
+    'a CPU was offline before the run, and domains across nodes are gone since',
+  ),
   costs: {
     kind: 'word',
     about: 'cost profile: what things cost on the machine',

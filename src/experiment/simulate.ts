@@ -3,7 +3,7 @@
  */
 import { type Figure, FigureList } from '../analysis/figure-catalogue.ts';
 import { FiguresSink } from '../analysis/figures.ts';
-import { kernelConfig, type Policy, policyHooks, withFeatures } from '../balance/policy.ts';
+import { domainFaults, kernelConfig, type Policy, policyHooks, withFeatures } from '../balance/policy.ts';
 import type { Topology } from '../machine/topology.ts';
 import { buildDomains } from '../sched/build-domains.ts';
 import type { Counter } from '../sched/hooks.ts';
@@ -74,7 +74,7 @@ export function* simulateInSteps(plan: RunPlan, options: RunOptions = {}): Gener
   const hooks = policyHooks(policy, machine.nrCpus);
   const simulation = new Simulation({
     topology: machine,
-    domains: buildDomains(machine),
+    domains: buildDomains(machine, domainFaults(policy)),
     workload: workload.workload,
     config: kernelConfig(policy, plan.seed),
     hooks,

@@ -12,7 +12,7 @@
  * The books are checked after every event. State at the end (or where `run.to` stopped) is read from the scheduler's own
  * tables, with `run.slot('a')` for the row of a task.
  */
-import { kernelConfig, parsePolicy, policyHooks } from '../../src/balance/policy.ts';
+import { domainFaults, kernelConfig, parsePolicy, policyHooks } from '../../src/balance/policy.ts';
 import type { CostProfile } from '../../src/machine/cost-profile.ts';
 import type { Topology } from '../../src/machine/topology.ts';
 import { buildDomains } from '../../src/sched/build-domains.ts';
@@ -94,7 +94,7 @@ export class Simulated implements TraceSink {
     const { hooks } = options;
     this.simulation = new Simulation({
       topology,
-      domains: buildDomains(topology),
+      domains: buildDomains(topology, domainFaults(policy)),
       workload: workloadOf(options),
       config: kernelConfig(policy, options.seed ?? 1),
       hooks: hooks === undefined ? policyHooks(policy, topology.nrCpus) : hooks === 'none' ? new NullHooks() : hooks,

@@ -43,7 +43,8 @@ test('every generator works with its defaults, on machines of any size', () => {
 });
 
 test('every finite run comes to its end, has done all its units and left nobody behind', () => {
-  for (const { name } of listGenerators().filter((g) => g.name !== 'hogs')) {
+  const others = ['hogs', 'sessions', 'dbquery'];
+  for (const { name } of listGenerators().filter((g) => !others.includes(g.name))) {
     const [spec, units] = FINITE[name]!;
     assert.equal(generate(spec, 4).durationNs, null, spec);
     const run = ideal(spec);
@@ -221,6 +222,47 @@ test('kbuild: never more objects at a time than jobs, and the link comes last', 
 test('lu: a stage begins when the thread before has done it; ep: nobody waits until the end', () => {
   assert.equal(ideal('lu:threads=6,iterations=10').endNs, 15_000_000);
   assert.equal(ideal('ep:threads=6,iterations=10').endNs, 10_000_000);
+});
+
+test('lu: a thread is no more than one result ahead of its successor, unless it may', () => {
+  // The threads of the ideal machine are all as fast: only what they were told to hold back for can differ.
+  const waits = (spec: string) => generate(spec, 4).kinds[1]!.program.filter(({ op }) => op === 'spinWait').length;
+  assert.deepEqual([waits('lu:threads=6'), waits('lu:threads=6,ahead=0')], [2, 1]);
+  const room = generate('lu:threads=3,iterations=9', 4).semaphores.filter(({ name }) => name === 'room');
+  assert.deepEqual(
+    room.map(({ initial }) => initial),
+    [0, 1, 1, 9],
+  );
+});
+
+test('sessions: a group of its own for each terminal, and all is over when make or lu is', () => {
+  for (const [spec, units, kind] of [
+    ['sessions:objects=10,jobs=3,link=0,singles=2', 10, 'make'],
+    ['sessions:load=lu,threads=5,iterations=7,singles=2', 35, 'lu'],
+  ] as const) {
+    const w = generate(spec, 4);
+    const groupOf = (name: string) => w.kinds.filter((k) => k.name === name).map(({ group }) => w.groups[group]!.path);
+    assert.deepEqual([groupOf('R'), groupOf(kind)], [['/tty2', '/tty3'], ['/tty1']]);
+    assert.ok(w.groups.every(({ weight }) => weight === 100));
+    const run = ideal(spec);
+    assert.equal(unitsOf(run), units);
+    assert.deepEqual(
+      run.tasks.filter((t) => t.exitNs === undefined).map(({ comm }) => comm),
+      ['main', 'R', 'R', 'sh'],
+      'what is left at the end are those that never end',
+    );
+  }
+});
+
+test('dbquery: every worker does its phases, and the kernel threads are not of the workload', () => {
+  const run = ideal('dbquery:workers=3,phases=4,rounds=2,transients=2');
+  assert.equal(unitsOf(run), 12);
+  const w = generate('dbquery', 4);
+  const kthreads = w.kinds.filter(({ kthread }) => kthread);
+  assert.deepEqual(
+    kthreads.map(({ name, cpus }) => [name, cpus]),
+    [0, 1, 2, 3].map((cpu) => ['', [cpu]]),
+  );
 });
 
 test('rpc: a request takes as long as its slowest server', () => {

@@ -4,6 +4,7 @@
 import { didYouMean, UserError } from '../../base/errors.ts';
 import { quote } from '../places.ts';
 import type { Workload } from '../program.ts';
+import { dbquery } from './dbquery.ts';
 import { forkburst } from './forkburst.ts';
 import { hackbench } from './hackbench.ts';
 import { hogs } from './hogs.ts';
@@ -16,6 +17,7 @@ import { pipe } from './pipe.ts';
 import { rpc } from './rpc.ts';
 import { runsleep } from './runsleep.ts';
 import { schbench, schbenchOld } from './schbench.ts';
+import { sessions } from './sessions.ts';
 import { ep, lu } from './spin-barrier.ts';
 import { tbench } from './tbench.ts';
 import { context1, execl, shell, spawn } from './unixbench.ts';
@@ -41,6 +43,8 @@ const GENERATORS: readonly Generator[] = [
   execl,
   lu,
   ep,
+  sessions,
+  dbquery,
 ];
 
 const MAX_SPEC = 4096;

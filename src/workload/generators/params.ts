@@ -10,7 +10,7 @@ import { evaluateExpression } from '../expression.ts';
 import { quote } from '../places.ts';
 import type { Duration, Workload } from '../program.ts';
 
-interface Param<T> {
+export interface Param<T> {
   /** Text of the default value. */
   readonly default: string;
   /** What values are: `tasks`, `time`, `time or range`, `yes or no`, or the choices. */
