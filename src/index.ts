@@ -11,11 +11,11 @@ export { FiguresSink } from './analysis/figures.ts';
 export {
   kernelConfig,
   type Policy,
-  PRESETS,
   parsePolicy,
   policyHooks,
   policySettings,
 } from './balance/policy.ts';
+export { PRESETS } from './balance/presets.ts';
 export { parseTime } from './balance/settings.ts';
 export { UserError, type UserErrorCode } from './base/errors.ts';
 export { type ComparePlan, type CompareResult, compareRuns } from './experiment/compare-runs.ts';

@@ -10,6 +10,7 @@ export interface PartSpec {
 
 /** Parts by name. */
 export const PARTS = {
+  fair: { values: ['cfs', 'eevdf'], about: 'who runs next on a CPU, and for how long' },
   wakeup: { values: ['mainline', 'stay'], about: 'where a woken task goes; stay: where it ran last' },
   fork: { values: ['mainline', 'stay'], about: 'where a new task goes; stay: its parent’s CPU' },
   exec: { values: ['mainline', 'stay'], about: 'where a task goes when it executes a new program' },
@@ -30,6 +31,7 @@ export type PartName = keyof typeof PARTS;
 export type Parts = { readonly [N in PartName]: (typeof PARTS)[N]['values'][number] };
 
 export const MAINLINE_PARTS: Parts = {
+  fair: 'cfs',
   wakeup: 'mainline',
   fork: 'mainline',
   exec: 'mainline',

@@ -14,6 +14,8 @@ import {
   DEFAULT_FEATURES,
   DEFAULT_TUNABLES,
   type Environment,
+  type FairClass,
+  FEATURES_OF,
   type Features,
   initialJiffies,
   type KernelConfig,
@@ -23,6 +25,7 @@ import type { BalanceHooks } from '../sched/hooks.ts';
 import { MainlineBalance } from './mainline.ts';
 import { DEFAULT_MECHANISMS, type Mechanisms } from './mechanisms.ts';
 import { MAINLINE_PARTS, PARTS, type PartName, type Parts } from './parts.ts';
+import { PRESETS } from './presets.ts';
 import { parseBool, parseSetting, SETTINGS, settingText } from './settings.ts';
 
 export interface Policy {
@@ -37,15 +40,6 @@ export interface Policy {
   readonly costs: CostProfile;
 }
 
-export interface Preset {
-  readonly name: string;
-  readonly about: string;
-}
-
-export const PRESETS: readonly Preset[] = [
-  { name: 'linux-6.1', about: 'Linux 6.1.192: CFS, with randomised newidle balance (Debian 12)' },
-];
-
 const DEFAULT_ENVIRONMENT: Environment = {
   idleGovernor: 'none',
   tickPhase: 'aligned',
@@ -55,6 +49,7 @@ const DEFAULT_ENVIRONMENT: Environment = {
   timerSlackNs: 50_000,
   bootJiffies: 0,
   bootCpu: 0,
+  schedstatVersion: 15,
 };
 
 /** Parses `preset,name=value,...`. Throws `UserError` (code `policy`) naming what is unknown and what there is. */
@@ -69,9 +64,13 @@ export function parsePolicy(text: string): Policy {
 }
 
 function preset(name: string): Policy {
-  if (!PRESETS.some((p) => p.name === name)) {
+  const found = PRESETS.find((p) => p.name === name);
+  if (found === undefined) {
     const names = PRESETS.map((p) => p.name);
     throw new UserError('policy', `unknown policy "${name}"`, {}, didYouMean(name, names));
+  }
+  if (found.from !== null) {
+    return { ...found.changes.reduce(applyChange, preset(found.from)), name, preset: name };
   }
   return {
     name,
@@ -93,7 +92,11 @@ function applyChange(policy: Policy, change: string): Policy {
   if (name in PARTS) return applyPart(policy, name as PartName, value);
   if (name.startsWith('cost.')) return { ...policy, costs: withCost(policy.costs, name.slice(5), value) };
   const setting = SETTINGS[name];
-  if (setting !== undefined) return setting.set(policy, parseSetting(name, setting, value));
+  if (setting !== undefined) {
+    if (setting.fair !== undefined && setting.fair !== policy.parts.fair)
+      throw ofOtherClass(policy, name, setting.fair);
+    return setting.set(policy, parseSetting(name, setting, value));
+  }
   const feature = featureNamed(name);
   if (feature !== undefined) return withFeature(policy, feature, parseBool(name, value));
   const costs = costParameters(policy.costs).map((p) => `cost.${p.name}`);
@@ -133,7 +136,20 @@ function featureNamed(word: string): keyof Features | undefined {
   return upper in DEFAULT_FEATURES ? (upper as keyof Features) : undefined;
 }
 
+/** Something that the policy's fair class knows nothing of. */
+function ofOtherClass(policy: Policy, name: string, of: FairClass): UserError {
+  const what = `"${name}" is of ${of}, and the fair class of policy "${policy.name}" is ${policy.parts.fair}`;
+  return new UserError('policy', what, {}, `fair=${of} before it changes the class`);
+}
+
+/** The fair class that a feature belongs to, if it is only one. */
+function classOf(feature: keyof Features): FairClass | undefined {
+  return (Object.keys(FEATURES_OF) as FairClass[]).find((fair) => FEATURES_OF[fair].includes(feature));
+}
+
 function withFeature(policy: Policy, feature: keyof Features, on: boolean): Policy {
+  const of = classOf(feature);
+  if (of !== undefined && of !== policy.parts.fair) throw ofOtherClass(policy, feature, of);
   return { ...policy, features: { ...policy.features, [feature]: on } };
 }
 
@@ -151,27 +167,38 @@ export interface PolicySetting {
 
 /** Everything that a policy decides, in the order of the tables. */
 export function policySettings(policy: Policy): PolicySetting[] {
-  const base = preset(policy.preset);
+  return settingsBeside(policy, preset(policy.preset));
+}
+
+/** What a preset has that `linux-6.1` has not, and what it has otherwise, as `policySettings` lists it. */
+export function presetDifferences(name: string): PolicySetting[] {
+  return settingsBeside(preset(name), preset(PRESETS[0]!.name)).filter(({ changed }) => changed);
+}
+
+/** Settings of the policy's own fair class; `changed` is what `base` has otherwise, or not at all. */
+function settingsBeside(policy: Policy, base: Policy): PolicySetting[] {
+  const { fair } = policy.parts;
+  const isNew = (of: FairClass | undefined) => of !== undefined && of !== base.parts.fair;
+  const isKnown = (of: FairClass | undefined) => of === undefined || of === fair;
   const parts = Object.entries(PARTS).map(([name, { about, values }]): PolicySetting => {
     const value = policy.parts[name as PartName];
     return { section: 'part', name, value, about, values, changed: value !== base.parts[name as PartName] };
   });
-  const tunables = Object.entries(SETTINGS).map(([name, setting]): PolicySetting => {
-    const { about, values = [] } = setting;
-    const value = settingText(setting, policy);
-    return { section: 'tunable', name, value, about, values, changed: value !== settingText(setting, base) };
-  });
-  const features = (Object.keys(DEFAULT_FEATURES) as (keyof Features)[]).map((name): PolicySetting => {
-    const on = policy.features[name];
-    return {
-      section: 'feature',
-      name,
-      value: on ? 'on' : 'off',
-      about: '',
-      values: [],
-      changed: on !== base.features[name],
-    };
-  });
+  const tunables = Object.entries(SETTINGS)
+    .filter(([, setting]) => isKnown(setting.fair))
+    .map(([name, setting]): PolicySetting => {
+      const { about, values = [] } = setting;
+      const value = settingText(setting, policy);
+      const changed = isNew(setting.fair) || value !== settingText(setting, base);
+      return { section: 'tunable', name, value, about, values, changed };
+    });
+  const features = (Object.keys(DEFAULT_FEATURES) as (keyof Features)[])
+    .filter((name) => isKnown(classOf(name)))
+    .map((name): PolicySetting => {
+      const on = policy.features[name];
+      const changed = isNew(classOf(name)) || on !== base.features[name];
+      return { section: 'feature', name, value: on ? 'on' : 'off', about: '', values: [], changed };
+    });
   const profile = costProfile(policy.costs.name);
   const costs = costParameters(policy.costs).map((parameter): PolicySetting => {
     const value = costText(parameter, policy.costs);
@@ -188,6 +215,7 @@ export function kernelConfig(policy: Policy, seed: number): KernelConfig {
     features: policy.features,
     tunables: policy.tunables,
     environment: { ...policy.environment, bootJiffies },
+    fairClass: policy.parts.fair,
     costs: policy.costs,
     seed,
   };

@@ -4,7 +4,7 @@
  */
 import { UserError } from '../base/errors.ts';
 import { costProfile, listCostProfiles } from '../machine/cost-profile.ts';
-import type { Environment, Tunables } from '../sched/config.ts';
+import type { Environment, FairClass, Tunables } from '../sched/config.ts';
 import {
   GROUP_METRICS,
   IDLE_TRACKINGS,
@@ -30,6 +30,8 @@ export interface Setting {
   readonly values?: readonly string[];
   readonly min?: number;
   readonly max?: number;
+  /** Only this fair class knows it. */
+  readonly fair?: FairClass;
   readonly get: (p: Policy) => number | boolean | string;
   readonly set: (p: Policy, value: number | boolean | string) => Policy;
 }
@@ -77,17 +79,35 @@ function mechanism<M extends keyof Mechanisms>(
   };
 }
 
+function ofClass(fair: FairClass, setting: Setting): Setting {
+  return { ...setting, fair };
+}
+
 export const SETTINGS: Readonly<Record<string, Setting>> = {
   hz: tunable('hz', 'int', 'ticks a second', 24, 10_000),
-  latency: tunable('latencyNs', 'ns', 'sched_latency_ns before scaling by CPUs', 100_000),
-  min_granularity: tunable('minGranularityNs', 'ns', 'sched_min_granularity_ns before scaling', 100_000),
-  wakeup_granularity: tunable('wakeupGranularityNs', 'ns', 'sched_wakeup_granularity_ns before scaling'),
-  idle_min_granularity: tunable('idleMinGranularityNs', 'ns', 'slice floor of SCHED_IDLE tasks among others'),
+  latency: ofClass('cfs', tunable('latencyNs', 'ns', 'sched_latency_ns before scaling by CPUs', 100_000)),
+  min_granularity: ofClass(
+    'cfs',
+    tunable('minGranularityNs', 'ns', 'sched_min_granularity_ns before scaling', 100_000),
+  ),
+  wakeup_granularity: ofClass(
+    'cfs',
+    tunable('wakeupGranularityNs', 'ns', 'sched_wakeup_granularity_ns before scaling'),
+  ),
+  idle_min_granularity: ofClass(
+    'cfs',
+    tunable('idleMinGranularityNs', 'ns', 'slice floor of SCHED_IDLE tasks among others'),
+  ),
+  base_slice: ofClass('eevdf', tunable('baseSliceNs', 'ns', 'base_slice_ns before scaling by CPUs', 100_000)),
+  slice_protection: ofClass('eevdf', {
+    ...tunable('sliceProtection', 'word', 'RUN_TO_PARITY: up to the own deadline, or the shortest queued slice'),
+    values: ['deadline', 'shortest'],
+  }),
   tunable_scaling: tunable('tunableScaling', 'int', '0 none, 1 logarithmic, 2 linear in CPUs (up to 8)', 0, 2),
   migration_cost: tunable('migrationCostNs', 'ns', 'a task that ran this lately is cache hot; -1: all are', -1),
   sis_prop_fuzz: tunable('sisPropFuzz', 'int', 'SIS_PROP: 512 as up to 5.11; 0 as in 6.1', 0, 1 << 20),
   nr_migrate: tunable('nrMigrate', 'int', 'tasks a balance pass looks at', 1, 1024),
-  child_runs_first: tunable('childRunsFirst', 'bool', 'a forked child preempts its parent'),
+  child_runs_first: ofClass('cfs', tunable('childRunsFirst', 'bool', 'a forked child preempts its parent')),
   cfs_bandwidth_slice: tunable('cfsBandwidthSliceNs', 'ns', 'runtime a CPU takes from its group at a time', 1000),
   rt_runtime: tunable('rtRuntimeNs', 'ns', 'real-time tasks may run this long each rt_period; -1: no limit', -1),
   rt_period: tunable('rtPeriodNs', 'ns', 'period of rt_runtime', 1_000_000),
@@ -104,6 +124,11 @@ export const SETTINGS: Readonly<Record<string, Setting>> = {
   rcu_grace: environment('rcuGraceNs', 'ns', 'idle CPUs keep their tick this long after a fork or exit'),
   timer_slack: environment('timerSlackNs', 'ns', 'how late a sleeper’s timer may be, to share an interrupt'),
   boot_cpu: environment('bootCpu', 'int', 'CPU on which the main task starts'),
+  schedstat_version: {
+    ...environment('schedstatVersion', 'int', 'layout of /proc/schedstat'),
+    min: 15,
+    max: 16,
+  },
   'newidle.gate': mechanism('newidle', 'gate', 'word', 'avg_idle below what ends newidle balance before it begins', {
     values: NEWIDLE_GATES,
   }),

@@ -1,6 +1,7 @@
 /** `steelyard policy`: what policies there are, and what one consists of. */
 import type { Command } from 'commander';
-import { PRESETS, parsePolicy, policySettings } from '../balance/policy.ts';
+import { parsePolicy, policySettings, presetDifferences } from '../balance/policy.ts';
+import { PRESETS } from '../balance/presets.ts';
 import { costParameters } from '../machine/cost-parameters.ts';
 import { type CostProfile, costProfile, listCostProfiles } from '../machine/cost-profile.ts';
 import { costProfilesText, costSourcesText } from '../report/cost-text.ts';
@@ -37,8 +38,9 @@ function list(flags: JsonFlag): void {
 function show(text: string, flags: JsonFlag): void {
   const policy = parsePolicy(text);
   const settings = policySettings(policy);
-  if (flags.json === true) return printJson({ name: policy.name, preset: policy.preset, settings });
-  process.stdout.write(policyText(policy.name, settings));
+  const differences = presetDifferences(policy.preset);
+  if (flags.json === true) return printJson({ name: policy.name, preset: policy.preset, settings, differences });
+  process.stdout.write(policyText(policy.name, settings, policy.preset, differences));
 }
 
 function costs(name: string | undefined, flags: JsonFlag): void {

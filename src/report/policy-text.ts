@@ -9,7 +9,12 @@ const TITLES: Readonly<Record<PolicySetting['section'], string>> = {
 };
 
 /** Sections of lines `name  value  what it is`; a value other than the preset's has a star. */
-export function policyText(name: string, settings: readonly PolicySetting[]): string {
+export function policyText(
+  name: string,
+  settings: readonly PolicySetting[],
+  preset: string,
+  differences: readonly PolicySetting[],
+): string {
   const lines = [name, ''];
   for (const section of ['part', 'tunable', 'feature', 'cost'] as const) {
     const rows = settings.filter((setting) => setting.section === section);
@@ -24,6 +29,13 @@ export function policyText(name: string, settings: readonly PolicySetting[]): st
       );
     }
     lines.push('');
+  }
+  if (differences.length > 0) {
+    const words = differences.map(({ section, name, value }) => {
+      if (section !== 'feature') return `${name}=${value}`;
+      return value === 'on' ? name : `NO_${name}`;
+    });
+    lines.push(`${preset} is linux-6.1 but for: ${words.join(', ')}`);
   }
   return `${lines.join('\n').trimEnd()}\n`;
 }

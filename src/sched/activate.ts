@@ -42,13 +42,13 @@ export function enqueueTask(cpu: number, task: number, flags: number): void {
   }
 }
 
-export function dequeueTask(cpu: number, task: number, flags: number): void {
+/** False if the task goes to sleep but stays in the queue. @spec 22 §2 */
+export function dequeueTask(cpu: number, task: number, flags: number): boolean {
   if ((flags & Dequeue.SAVE) === 0) schedInfoDequeue(cpu, task);
   switch (tasks.schedClass[task]) {
     case Class.FAIR:
-      if ((k.watch & (Watch.QUEUE | Watch.FAIR_COUNT)) === 0) dequeueTaskFair(cpu, task, flags);
-      else watchedDequeue(cpu, task, flags);
-      break;
+      if ((k.watch & (Watch.QUEUE | Watch.FAIR_COUNT)) === 0) return dequeueTaskFair(cpu, task, flags);
+      return watchedDequeue(cpu, task, flags);
     case Class.RT:
     case Class.DL:
       dequeueTaskRt(cpu, task);
@@ -56,20 +56,22 @@ export function dequeueTask(cpu: number, task: number, flags: number): void {
     default:
       subNrRunning(cpu, 1);
   }
+  return true;
 }
 
 function watchedEnqueue(cpu: number, task: number, flags: number): void {
   const before = cfs.hNrRunning[cpu]!;
   enqueueTaskFair(cpu, task, flags);
-  if ((k.watch & Watch.QUEUE) !== 0) k.hooks.taskQueued(cpu, task);
+  if ((k.watch & Watch.QUEUE) !== 0 && (flags & Enqueue.DELAYED) === 0) k.hooks.taskQueued(cpu, task);
   tellFairCount(cpu, before);
 }
 
-function watchedDequeue(cpu: number, task: number, flags: number): void {
+function watchedDequeue(cpu: number, task: number, flags: number): boolean {
   const before = cfs.hNrRunning[cpu]!;
-  dequeueTaskFair(cpu, task, flags);
+  if (!dequeueTaskFair(cpu, task, flags)) return false;
   if ((k.watch & Watch.QUEUE) !== 0) k.hooks.taskDequeued(cpu, task);
   tellFairCount(cpu, before);
+  return true;
 }
 
 export function activateTask(cpu: number, task: number, flags: number): void {
@@ -80,7 +82,7 @@ export function activateTask(cpu: number, task: number, flags: number): void {
 
 export function deactivateTask(cpu: number, task: number, flags: number): void {
   tasks.onRq[task] = (flags & Dequeue.SLEEP) !== 0 ? OnRq.NO : OnRq.MIGRATING;
-  dequeueTask(cpu, task, flags);
+  if (!dequeueTask(cpu, task, flags)) tasks.onRq[task] = OnRq.QUEUED;
 }
 
 /** Time waited, for the cpu lines of schedstat. @spec 09 §1 */
@@ -110,7 +112,7 @@ export function setTaskCpu(task: number, cpu: number, cause: number, level: numb
 
 function migrateTaskRqFair(task: number): void {
   const e = task;
-  if (tasks.state[task] === State.WAKING) se.vruntime[e]! -= cfs.minVruntime[se.cfsRq[e]!]!;
+  if (tasks.state[task] === State.WAKING && !k.eevdf) se.vruntime[e]! -= cfs.minVruntime[se.cfsRq[e]!]!;
   if (tasks.onRq[task] !== OnRq.MIGRATING) {
     removeEntityLoadAvg(e);
     migrateSePeltLag(e);

@@ -6,6 +6,7 @@
 import * as cfs from './cfs-rq.ts';
 import { requestRuntime, startPeriodTimer } from './cfs-runtime.ts';
 import { updateRqClock } from './clock.ts';
+import { requeueDelayed } from './eevdf-entity.ts';
 import * as se from './entity.ts';
 import { Dequeue, dequeueEntity, Enqueue, enqueueEntity, seUpdateRunnable, updateCfsGroup } from './fair-entity.ts';
 import { addNrRunning, k, subNrRunning, tellFairCount } from './kernel.ts';
@@ -34,6 +35,7 @@ function throttleCfsRq(q: number): boolean {
   const cpu = cfs.cpu[q]!;
   forSubtree(q, (child) => startThrottleClock(child));
   const tasks = cfs.hNrRunning[q]!;
+  const delayed = cfs.hNrDelayed[q]!;
   const idleTasks = cfs.idleHNrRunning[q]!;
   const before = cfs.hNrRunning[cpu]!;
   groups.throttledList[cfs.group[q]!]!.push(q);
@@ -42,7 +44,8 @@ function throttleCfsRq(q: number): boolean {
   let reachedRoot = true;
   for (; e >= 0 && se.onRq[e] !== 0; e = se.parent[e]!) {
     const p = se.cfsRq[e]!;
-    dequeueEntity(p, e, Dequeue.SLEEP);
+    dequeueEntity(p, e, Dequeue.SLEEP | Dequeue.SPECIAL | (se.delayed[e] !== 0 ? Dequeue.DELAYED : 0));
+    cfs.hNrDelayed[p]! -= delayed;
     cfs.hNrRunning[p]! -= tasks;
     cfs.idleHNrRunning[p]! -= idleTasks;
     if (cfs.throttled[p] !== 0) {
@@ -58,6 +61,7 @@ function throttleCfsRq(q: number): boolean {
     const p = se.cfsRq[e]!;
     updateLoadAvg(p, e, 0);
     seUpdateRunnable(e);
+    cfs.hNrDelayed[p]! -= delayed;
     cfs.hNrRunning[p]! -= tasks;
     cfs.idleHNrRunning[p]! -= idleTasks;
     if (cfs.throttled[p] !== 0) reachedRoot = false;
@@ -77,6 +81,7 @@ function unthrottleCfsRq(q: number): void {
   list.splice(list.indexOf(q), 1);
   forSubtree(q, (child) => clearThrottleClock(child));
   const tasks = cfs.hNrRunning[q]!;
+  const delayed = cfs.hNrDelayed[q]!;
   const idleTasks = cfs.idleHNrRunning[q]!;
   const before = cfs.hNrRunning[cpu]!;
   if (cfs.load[q] !== 0) {
@@ -84,15 +89,18 @@ function unthrottleCfsRq(q: number): void {
     for (; e >= 0 && se.onRq[e] === 0; e = se.parent[e]!) {
       const p = se.cfsRq[e]!;
       enqueueEntity(p, e, Enqueue.WAKEUP);
+      cfs.hNrDelayed[p]! += delayed;
       cfs.hNrRunning[p]! += tasks;
       cfs.idleHNrRunning[p]! += idleTasks;
       if (cfs.throttled[p] !== 0) return;
     }
+    if (e >= 0 && se.delayed[e] !== 0) requeueDelayed(e);
     for (; e >= 0; e = se.parent[e]!) {
       const p = se.cfsRq[e]!;
       updateLoadAvg(p, e, UPDATE_TG);
       seUpdateRunnable(e);
       updateCfsGroup(e);
+      cfs.hNrDelayed[p]! += delayed;
       cfs.hNrRunning[p]! += tasks;
       cfs.idleHNrRunning[p]! += idleTasks;
       if (cfs.throttled[p] !== 0) return;

@@ -20,7 +20,14 @@ export const skipBuddy = columns.i32(-1);
 /** Ends of the queue in order of vruntime; curr is not in it. */
 export const leftmost = columns.i32(-1);
 export const rightmost = columns.i32(-1);
+/** EEVDF: zero_vruntime, the point from which virtual times are counted in `avgVruntime`. @spec 22 §2 */
 export const minVruntime = columns.f64(-(2 ** 20));
+// EEVDF's queue: a tree by deadline; sum of (vruntime - zero) * weight, and of the weights, over the tree. @spec 22 §2
+export const root = columns.i32(-1);
+export const avgVruntime = columns.f64();
+export const avgLoad = columns.f64();
+/** Of hNrRunning, those that sleep and are only still queued. */
+export const hNrDelayed = columns.i32();
 /** Sum of the scaled weights of all queued entities, curr included. */
 export const load = columns.f64();
 export const nrRunning = columns.i32();

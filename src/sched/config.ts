@@ -27,6 +27,15 @@ export interface Features {
   NI_RATE: boolean;
   ALT_PERIOD: boolean;
   BASE_SLICE: boolean;
+  // EEVDF's. @spec 22 §2
+  PLACE_LAG: boolean;
+  PLACE_DEADLINE_INITIAL: boolean;
+  PLACE_REL_DEADLINE: boolean;
+  RUN_TO_PARITY: boolean;
+  PREEMPT_SHORT: boolean;
+  PICK_BUDDY: boolean;
+  DELAY_DEQUEUE: boolean;
+  DELAY_ZERO: boolean;
 }
 
 export const DEFAULT_FEATURES: Readonly<Features> = {
@@ -50,6 +59,32 @@ export const DEFAULT_FEATURES: Readonly<Features> = {
   NI_RATE: false,
   ALT_PERIOD: true,
   BASE_SLICE: true,
+  PLACE_LAG: true,
+  PLACE_DEADLINE_INITIAL: true,
+  PLACE_REL_DEADLINE: true,
+  RUN_TO_PARITY: true,
+  PREEMPT_SHORT: true,
+  PICK_BUDDY: true,
+  DELAY_DEQUEUE: true,
+  DELAY_ZERO: true,
+};
+
+/** How CPU time is divided among the tasks of a CPU. @spec 02, 22 §2 */
+export type FairClass = 'cfs' | 'eevdf';
+
+/** Features that only one fair class knows. */
+export const FEATURES_OF: Readonly<Record<FairClass, readonly (keyof Features)[]>> = {
+  cfs: ['GENTLE_FAIR_SLEEPERS', 'START_DEBIT', 'LAST_BUDDY', 'ALT_PERIOD', 'BASE_SLICE'],
+  eevdf: [
+    'PLACE_LAG',
+    'PLACE_DEADLINE_INITIAL',
+    'PLACE_REL_DEADLINE',
+    'RUN_TO_PARITY',
+    'PREEMPT_SHORT',
+    'PICK_BUDDY',
+    'DELAY_DEQUEUE',
+    'DELAY_ZERO',
+  ],
 };
 
 /** Tunables in the kernel's units: ns unless the name says otherwise. @spec 02 §1, 06 */
@@ -61,6 +96,10 @@ export interface Tunables {
   minGranularityNs: number;
   wakeupGranularityNs: number;
   idleMinGranularityNs: number;
+  /** EEVDF's request size before scaling. @spec 22 §2 */
+  baseSliceNs: number;
+  /** How long RUN_TO_PARITY protects who runs: to its deadline, or for no more than the shortest slice in the queue. */
+  sliceProtection: 'deadline' | 'shortest';
   /** 0 none, 1 logarithmic, 2 linear. */
   tunableScaling: number;
   /** -1: every task is hot; 0: none. */
@@ -82,6 +121,8 @@ export const DEFAULT_TUNABLES: Readonly<Tunables> = {
   minGranularityNs: 750_000,
   wakeupGranularityNs: 1_000_000,
   idleMinGranularityNs: 750_000,
+  baseSliceNs: 700_000,
+  sliceProtection: 'deadline',
   tunableScaling: 1,
   migrationCostNs: 500_000,
   sisPropFuzz: 0,
@@ -112,12 +153,15 @@ export interface Environment {
   bootJiffies: number;
   /** The main task's CPU at the start. */
   bootCpu: number;
+  /** Layout of /proc/schedstat. @spec 22 §8 */
+  schedstatVersion: 15 | 16;
 }
 
 export interface KernelConfig {
   readonly features: Readonly<Features>;
   readonly tunables: Readonly<Tunables>;
   readonly environment: Readonly<Environment>;
+  readonly fairClass: FairClass;
   readonly costs: CostProfile;
   readonly seed: number;
 }

@@ -37,6 +37,24 @@ export const myQ = columns.i32(-1);
 /** Neighbours in the queue's order of vruntime. */
 export const next = columns.i32(-1);
 export const prev = columns.i32(-1);
+// EEVDF. @spec 22 §2
+export const deadline = columns.f64();
+/** Saved when the entity leaves its queue: how far behind the average it was, virtual ns. */
+export const vlag = columns.f64();
+/** Size of its requests, ns. */
+export const slice = columns.f64();
+/** The running entity is left alone until its vruntime reaches this. */
+export const vprot = columns.f64();
+/** `deadline` is relative to vruntime, for it left its queue without sleeping. */
+export const relDeadline = columns.u8();
+/** It sleeps but is still queued, until its lag is used up. */
+export const delayed = columns.u8();
+/** Its place in the tree; and over the subtree below it, least vruntime and shortest slice. */
+export const up = columns.i32(-1);
+export const left = columns.i32(-1);
+export const right = columns.i32(-1);
+export const leastVruntime = columns.f64();
+export const leastSlice = columns.f64();
 /** Groups: the copy of h_nr_running that PELT sees. @spec 03 §3 */
 export const runnableWeight = columns.f64();
 /** SCHED_IDLE task, or group with cpu.idle. */

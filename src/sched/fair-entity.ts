@@ -10,20 +10,23 @@ import { Ev } from '../trace/events.ts';
 import * as avg from './averages.ts';
 import * as cfs from './cfs-rq.ts';
 import { assignRuntime, checkEnqueueThrottle, returnRuntime } from './cfs-runtime.ts';
+import { entityEligible, eraseByDeadline, insertByDeadline, isProtected, updateDeadline } from './eevdf.ts';
+import { dequeueEevdf, enqueueEevdf, reweightEevdf } from './eevdf-entity.ts';
 import * as se from './entity.ts';
 import { k } from './kernel.ts';
 import { DO_ATTACH, DO_DETACH, reweightLoadAvg, UPDATE_TG, updateLoadAvg } from './load-avg.ts';
 import { isTask } from './predicates.ts';
 import { recordTask } from './record.ts';
 import * as rq from './rq.ts';
+import { reschedCurr } from './signals.ts';
 import * as tasks from './tasks.ts';
 import { OnRq } from './tasks.ts';
 import { calcDelta, calcDeltaFair, inverseOf, scaleDown } from './weight.ts';
 
 /** Enqueue flags. */
-export const Enqueue = { WAKEUP: 1, RESTORE: 2, MOVE: 4, MIGRATED: 8 } as const;
-/** Dequeue flags. */
-export const Dequeue = { SLEEP: 1, SAVE: 2, MOVE: 4 } as const;
+export const Enqueue = { WAKEUP: 1, RESTORE: 2, MOVE: 4, MIGRATED: 8, INITIAL: 16, DELAYED: 32 } as const;
+/** Dequeue flags. DELAYED: it has been sleeping in the queue; SPECIAL: it must leave the queue at once. */
+export const Dequeue = { SLEEP: 1, SAVE: 2, MOVE: 4, DELAYED: 8, SPECIAL: 16 } as const;
 
 /** Tasks that share the latency target before the period is stretched. @spec 02 §1 */
 export const SCHED_NR_LATENCY = 8;
@@ -39,11 +42,23 @@ export function updateCurr(q: number): void {
   se.execStart[curr] = now;
   se.sumExec[curr]! += delta;
   se.vruntime[curr]! += calcDeltaFair(delta, se.weight[curr]!, se.inverse[curr]!);
-  updateMinVruntime(q);
+  let renewed = false;
+  if (k.eevdf) renewed = updateDeadline(q, curr);
+  else updateMinVruntime(q);
   if (isTask(curr) && k.recorder.on[Ev.SCHED_STAT_RUNTIME]) {
     recordTask(Ev.SCHED_STAT_RUNTIME, k.thisCpu, curr, delta, se.vruntime[curr]!);
   }
   if (cfs.runtimeEnabled[q] !== 0) assignRuntime(q, delta);
+  if (!k.eevdf || cfs.nrRunning[q] === 1) return;
+  if (renewed || shortMayPreempt(q, curr)) {
+    reschedCurr(cpu);
+    clearBuddies(curr);
+  }
+}
+
+/** Whoever is no longer protected, since one with a shorter slice came, runs only as long as it is eligible. @spec 22 §2 */
+function shortMayPreempt(q: number, curr: number): boolean {
+  return k.features.PREEMPT_SHORT && !isProtected(curr) && !entityEligible(q, curr);
 }
 
 export function updateMinVruntime(q: number): void {
@@ -64,6 +79,10 @@ export function updateMinVruntime(q: number): void {
 // ---- the queue
 
 export function insertEntity(q: number, e: number): void {
+  if (k.eevdf) {
+    insertByDeadline(q, e);
+    return;
+  }
   const { vruntime, next, prev } = se;
   const v = vruntime[e]!;
   const last = cfs.rightmost[q]!;
@@ -106,6 +125,10 @@ function link(q: number, e: number, before: number, after: number): void {
 }
 
 export function eraseEntity(q: number, e: number): void {
+  if (k.eevdf) {
+    eraseByDeadline(q, e);
+    return;
+  }
   const { next, prev } = se;
   const before = prev[e]!;
   const after = next[e]!;
@@ -188,6 +211,10 @@ export function placeEntity(q: number, e: number, initial: boolean): void {
 // ---- coming and going: @spec 02 §5
 
 export function enqueueEntity(q: number, e: number, flags: number): void {
+  if (k.eevdf) {
+    enqueueEevdf(q, e, flags);
+    return;
+  }
   const isCurr = cfs.curr[q] === e;
   const renorm = (flags & Enqueue.WAKEUP) === 0 || (flags & Enqueue.MIGRATED) !== 0;
   if (renorm && isCurr) se.vruntime[e]! += cfs.minVruntime[q]!;
@@ -203,13 +230,19 @@ export function enqueueEntity(q: number, e: number, flags: number): void {
   if ((flags & Enqueue.MIGRATED) !== 0) se.execStart[e] = 0;
   if (!isCurr) insertEntity(q, e);
   se.onRq[e] = 1;
-  if (cfs.nrRunning[q] === 1 && q >= k.nrCpus) {
-    checkEnqueueThrottle(q);
-    if (cfs.throttleCount[q] === 0) addToLeafList(q);
-  }
+  if (cfs.nrRunning[q] === 1) startGroupRunqueue(q);
 }
 
-export function dequeueEntity(q: number, e: number, flags: number): void {
+/** A group's runqueue has its first entity. */
+export function startGroupRunqueue(q: number): void {
+  if (q < k.nrCpus) return;
+  checkEnqueueThrottle(q);
+  if (cfs.throttleCount[q] === 0) addToLeafList(q);
+}
+
+/** False (EEVDF only) if the entity goes to sleep but stays in the queue. */
+export function dequeueEntity(q: number, e: number, flags: number): boolean {
+  if (k.eevdf) return dequeueEevdf(q, e, flags);
   const ofTask = isTask(e);
   const migrating = ofTask && tasks.onRq[e] === OnRq.MIGRATING;
   updateCurr(q);
@@ -223,16 +256,17 @@ export function dequeueEntity(q: number, e: number, flags: number): void {
   if (cfs.runtimeEnabled[q] !== 0) returnRuntime(q);
   if (!ofTask) updateCfsGroup(e);
   if ((flags & (Dequeue.SAVE | Dequeue.MOVE)) !== Dequeue.SAVE) updateMinVruntime(q);
+  return true;
 }
 
-function accountEntityEnqueue(q: number, e: number): void {
+export function accountEntityEnqueue(q: number, e: number): void {
   cfs.load[q]! += se.weight[e]!;
   if (isTask(e)) addToCfsTasks(cfs.cpu[q]!, e);
   cfs.nrRunning[q]! += 1;
   if (isIdleEntity(e)) cfs.idleNrRunning[q]! += 1;
 }
 
-function accountEntityDequeue(q: number, e: number): void {
+export function accountEntityDequeue(q: number, e: number): void {
   cfs.load[q]! -= se.weight[e]!;
   if (isTask(e)) removeFromCfsTasks(cfs.cpu[q]!, e);
   cfs.nrRunning[q]! -= 1;
@@ -276,7 +310,8 @@ export function moveToHeadOfCfsTasks(cpu: number, task: number): void {
 
 /** The number of tasks below a group that PELT will see. @spec 03 §3 */
 export function seUpdateRunnable(e: number): void {
-  se.runnableWeight[e] = cfs.hNrRunning[se.myQ[e]!]!;
+  const q = se.myQ[e]!;
+  se.runnableWeight[e] = cfs.hNrRunning[q]! - cfs.hNrDelayed[q]!;
 }
 
 /** Weight of a group on this CPU: its shares by its part of the group's load. */
@@ -295,11 +330,20 @@ export function calcGroupShares(q: number): number {
 export function updateCfsGroup(e: number): void {
   const q = se.myQ[e]!;
   if (q < 0 || cfs.throttleCount[q] !== 0) return;
-  reweightEntity(se.cfsRq[e]!, e, calcGroupShares(q), -1);
+  // A group that is empty keeps its weight, for its entity may stay in the queue.
+  if (k.eevdf && cfs.load[q] === 0) return;
+  const shares = calcGroupShares(q);
+  // The same weight must not mean another place.
+  if (k.eevdf && shares === se.weight[e]) return;
+  reweightEntity(se.cfsRq[e]!, e, shares, -1);
 }
 
 /** Changes an entity's weight; `inverse` -1 for "work it out". @spec 03 §6 */
 export function reweightEntity(q: number, e: number, weight: number, inverse: number): void {
+  if (k.eevdf) {
+    reweightEevdf(q, e, weight, inverse);
+    return;
+  }
   const queued = se.onRq[e] !== 0;
   if (queued) {
     if (cfs.curr[q] === e) updateCurr(q);

@@ -4,8 +4,9 @@
 
 import * as cfs from './cfs-rq.ts';
 import { checkCfsRqRuntime } from './cfs-runtime.ts';
+import { cancelProtection, entityEligible, pickEevdf, protect, shortenProtection } from './eevdf.ts';
 import * as se from './entity.ts';
-import { setLastBuddy, setNextBuddy } from './fair.ts';
+import { finishDelayed, setLastBuddy, setNextBuddy } from './fair.ts';
 import {
   clearBuddies,
   eraseEntity,
@@ -41,7 +42,7 @@ export function checkPreemptWakeup(cpu: number, task: number, flags: number): vo
   let ce = curr;
   const scale = cfs.nrRunning[se.cfsRq[ce]!]! >= SCHED_NR_LATENCY;
   if (cfs.throttleCount[se.cfsRq[pse]!] !== 0) return;
-  const nextBuddyMarked = k.features.NEXT_BUDDY && scale && (flags & Wake.FORK) === 0;
+  const nextBuddyMarked = k.features.NEXT_BUDDY && (k.eevdf || scale) && (flags & Wake.FORK) === 0;
   if (nextBuddyMarked) setNextBuddy(pse);
   if (needResched(cpu)) return;
   const currIdlePolicy = tasks.policy[curr] === Policy.IDLE;
@@ -64,16 +65,28 @@ export function checkPreemptWakeup(cpu: number, task: number, flags: number): vo
   }
   if (currIdle !== wakeeIdle) return;
   updateCurr(se.cfsRq[ce]!);
+  if (k.eevdf) {
+    if (earnsPreemption(ce, pse)) reschedCurr(cpu);
+    return;
+  }
   if (wakeupPreemptEntity(ce, pse) === 1) {
     if (!nextBuddyMarked) setNextBuddy(pse);
     preemptCurr(cpu, ce, scale);
   }
 }
 
+/** Would the woken entity be chosen now? A shorter slice ends the protection of the running one. @spec 22 §2 */
+function earnsPreemption(ce: number, pse: number): boolean {
+  const q = se.cfsRq[ce]!;
+  if (k.features.PREEMPT_SHORT && se.slice[pse]! < se.slice[ce]! && entityEligible(q, pse)) cancelProtection(ce);
+  else shortenProtection(q, ce);
+  return pickEevdf(q) === pse;
+}
+
 /** The preempted entity may be favoured once the one that preempts it is done. @spec 02 §7 */
 function preemptCurr(cpu: number, ce: number, scale: boolean): void {
   reschedCurr(cpu);
-  if (se.onRq[ce] === 0) return;
+  if (k.eevdf || se.onRq[ce] === 0) return;
   if (k.features.LAST_BUDDY && scale && isTask(ce)) setLastBuddy(ce);
 }
 
@@ -137,6 +150,7 @@ export function setNextEntity(q: number, e: number): void {
   }
   se.execStart[e] = rq.clock[cfs.cpu[q]!]!;
   cfs.curr[q] = e;
+  if (k.eevdf) protect(q, e);
   se.prevSumExec[e] = se.sumExec[e]!;
 }
 
@@ -177,6 +191,7 @@ export function pickNextTaskFair(cpu: number, prev: number, putPrev: boolean): n
 
 /** Nobody of CFS is current any more. */
 function pickFresh(cpu: number): number {
+  if (k.eevdf) return pickFreshEevdf(cpu);
   let q = cpu;
   for (;;) {
     const e = pickNextEntity(q, -1);
@@ -186,10 +201,28 @@ function pickFresh(cpu: number): number {
   }
 }
 
+/** As above. Nobody is set as current before it is clear that no delayed entity is in the way. @spec 22 §2 */
+function pickFreshEevdf(cpu: number): number {
+  for (let q = cpu; ; ) {
+    const e = pickEevdf(q);
+    if (se.delayed[e] !== 0) {
+      finishDelayed(e);
+      if (cfs.nrRunning[cpu] === 0) return -1;
+      q = cpu;
+      continue;
+    }
+    if (isTask(e)) {
+      for (let s = e; s >= 0; s = se.parent[s]!) setNextEntity(se.cfsRq[s]!, s);
+      return e;
+    }
+    q = se.myQ[e]!;
+  }
+}
+
 /** `prev` is still current on its levels; only where the two paths differ anything is put and set. */
 function pickAfterFair(cpu: number, prev: number): number {
   let q = cpu;
-  let e: number;
+  let e = -1;
   do {
     let curr = cfs.curr[q]!;
     if (curr >= 0) {
@@ -198,11 +231,25 @@ function pickAfterFair(cpu: number, prev: number): number {
       if (q >= k.nrCpus && checkCfsRqRuntime(q)) {
         // The group was throttled under us: put what was running and choose afresh.
         if (cfs.nrRunning[cpu] === 0) return -1;
+        if (k.eevdf) {
+          // Those that are left may all be delayed, and then nobody will be chosen: `prev` is put later.
+          q = cpu;
+          continue;
+        }
         putPrevTaskFair(prev);
         return pickFresh(cpu);
       }
     }
-    e = pickNextEntity(q, curr);
+    if (k.eevdf) {
+      e = pickEevdf(q);
+      if (se.delayed[e] !== 0) {
+        // It sleeps, and leaves now that it is its turn.
+        finishDelayed(e);
+        if (cfs.nrRunning[cpu] === 0) return -1;
+        q = cpu;
+        continue;
+      }
+    } else e = pickNextEntity(q, curr);
     q = se.myQ[e]!;
   } while (q >= 0);
 

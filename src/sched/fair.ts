@@ -5,6 +5,8 @@
 
 import * as cfs from './cfs-rq.ts';
 import { updateRqClock } from './clock.ts';
+import { postponeDeadline, requestedSlice, shortestSlice } from './eevdf.ts';
+import { requeueDelayed } from './eevdf-entity.ts';
 import * as se from './entity.ts';
 import {
   clearBuddies,
@@ -12,6 +14,8 @@ import {
   dequeueEntity,
   Enqueue,
   enqueueEntity,
+  eraseEntity,
+  insertEntity,
   placeEntity,
   reweightEntity,
   schedSlice,
@@ -19,13 +23,14 @@ import {
   updateCfsGroup,
   updateCurr,
 } from './fair-entity.ts';
-import { addNrRunning, k, subNrRunning } from './kernel.ts';
+import { Watch } from './hooks.ts';
+import { addNrRunning, k, subNrRunning, tellFairCount } from './kernel.ts';
 import { UPDATE_TG, updateLoadAvg } from './load-avg.ts';
 import { cpuOverutilized, isTask, schedIdleCpu } from './predicates.ts';
 import * as rq from './rq.ts';
 import { reschedCurr } from './signals.ts';
 import * as tasks from './tasks.ts';
-import { Class, Policy } from './tasks.ts';
+import { Class, OnRq, Policy } from './tasks.ts';
 import { utilEstDequeue, utilEstEnqueue, utilEstUpdate } from './util-est.ts';
 import { INVERSE_IDLEPRIO, inverseOfNice, WEIGHT_SCALED_IDLEPRIO, weightOfNice } from './weight.ts';
 
@@ -36,22 +41,36 @@ export function hasIdlePolicy(task: number): boolean {
 export function enqueueTaskFair(cpu: number, task: number, flags: number): void {
   const isNew = (flags & Enqueue.WAKEUP) === 0;
   let idle = hasIdlePolicy(task) ? 1 : 0;
-  utilEstEnqueue(cpu, task);
+  if (se.delayed[task] === 0 || (flags & Enqueue.DELAYED) !== 0) utilEstEnqueue(cpu, task);
+  if ((flags & Enqueue.DELAYED) !== 0) {
+    requeueDelayed(task);
+    return;
+  }
+  const delayed = se.delayed[task]!;
+  let slice = k.eevdf ? requestedSlice(task) : 0;
   let e = task;
   for (; e >= 0 && se.onRq[e] === 0; e = se.parent[e]!) {
     const q = se.cfsRq[e]!;
-    enqueueEntity(q, e, flags);
+    if (k.eevdf) {
+      se.slice[e] = slice;
+      enqueueEntity(q, e, flags);
+      slice = shortestSlice(q);
+      cfs.hNrDelayed[q]! += delayed;
+    } else enqueueEntity(q, e, flags);
     cfs.hNrRunning[q]! += 1;
     cfs.idleHNrRunning[q]! += idle;
     if (isIdleCfsRq(q)) idle = 1;
     if (cfs.throttled[q] !== 0) return;
     flags = Enqueue.WAKEUP;
   }
+  if (k.eevdf && e >= 0 && se.delayed[e] !== 0) requeueDelayed(e);
   for (; e >= 0; e = se.parent[e]!) {
     const q = se.cfsRq[e]!;
     updateLoadAvg(q, e, UPDATE_TG);
     seUpdateRunnable(e);
     updateCfsGroup(e);
+    if (k.eevdf) slice = setGroupSlice(q, e, slice);
+    cfs.hNrDelayed[q]! += delayed;
     cfs.hNrRunning[q]! += 1;
     cfs.idleHNrRunning[q]! += idle;
     if (isIdleCfsRq(q)) idle = 1;
@@ -61,47 +80,92 @@ export function enqueueTaskFair(cpu: number, task: number, flags: number): void 
   if (k.energyAware && !isNew) updateOverutilized(cpu);
 }
 
-export function dequeueTaskFair(cpu: number, task: number, flags: number): void {
+/** False (EEVDF only) if the task goes to sleep but stays in the queue. */
+export function dequeueTaskFair(cpu: number, task: number, flags: number): boolean {
   const sleeps = (flags & Dequeue.SLEEP) !== 0;
   const wasSchedIdle = schedIdleCpu(cpu);
-  utilEstDequeue(cpu, task);
-  if (dequeueHierarchy(task, flags, sleeps)) {
+  if (se.delayed[task] === 0) utilEstDequeue(cpu, task);
+  // EEVDF remembers the utilisation before the task has left the averages, for it may stay.
+  if (sleeps && k.eevdf && se.delayed[task] === 0) utilEstUpdate(cpu, task);
+  const left = dequeueHierarchy(task, 1, flags, sleeps);
+  if (left === Left.STAYS) return false;
+  if (left === Left.CPU) {
     subNrRunning(cpu, 1);
     // Only idle-policy tasks are left: balance soon, as if the CPU were idle.
     if (!wasSchedIdle && schedIdleCpu(cpu)) rq.nextBalance[cpu] = k.jiffies;
   }
-  if (sleeps) utilEstUpdate(cpu, task);
+  if (sleeps && !k.eevdf) utilEstUpdate(cpu, task);
+  return true;
 }
 
-/** False if a throttled runqueue on the way means that the CPU's count does not change. */
-function dequeueHierarchy(task: number, flags: number, sleeps: boolean): boolean {
-  let idle = hasIdlePolicy(task) ? 1 : 0;
-  let e = task;
+/** A delayed entity's turn has come, or it must go: it leaves its queue for good. @spec 22 §2 */
+export function finishDelayed(e: number): void {
+  const cpu = cfs.cpu[se.cfsRq[e]!]!;
+  const before = cfs.hNrRunning[cpu]!;
+  const nr = isTask(e) ? 1 : 0;
+  if (dequeueHierarchy(e, nr, Dequeue.SLEEP | Dequeue.DELAYED, true) === Left.CPU) subNrRunning(cpu, nr);
+  if (nr === 0) return;
+  tasks.onRq[e] = OnRq.NO;
+  if ((k.watch & Watch.QUEUE) !== 0) k.hooks.taskDequeued(cpu, e);
+  tellFairCount(cpu, before);
+}
+
+/** Where a task that is dequeued has left. */
+const Left = {
+  /** Nowhere: it is delayed. */
+  STAYS: 0,
+  /** A throttled runqueue, so that the CPU's count does not change. */
+  THROTTLED: 1,
+  CPU: 2,
+} as const;
+
+/** Takes a task (`nr` 1), or a group's entity of which nothing is queued any more (0), off its queue. */
+function dequeueHierarchy(entity: number, nr: number, flags: number, sleeps: boolean): number {
+  let idle = nr !== 0 && hasIdlePolicy(entity) ? 1 : 0;
+  const delayed = nr !== 0 ? se.delayed[entity]! : 0;
+  let e = entity;
   while (e >= 0) {
     const q = se.cfsRq[e]!;
-    dequeueEntity(q, e, flags);
-    cfs.hNrRunning[q]! -= 1;
+    if (!dequeueEntity(q, e, flags)) {
+      if (e === entity) return Left.STAYS;
+      break;
+    }
+    cfs.hNrDelayed[q]! -= delayed;
+    cfs.hNrRunning[q]! -= nr;
     cfs.idleHNrRunning[q]! -= idle;
     if (isIdleCfsRq(q)) idle = 1;
-    if (cfs.throttled[q] !== 0) return false;
+    if (cfs.throttled[q] !== 0) return Left.THROTTLED;
     e = se.parent[e]!;
     if (cfs.load[q] !== 0) {
       if (sleeps && e >= 0 && cfs.throttleCount[q] === 0) setNextBuddy(e);
       break;
     }
-    flags |= Dequeue.SLEEP;
+    flags = (flags | Dequeue.SLEEP) & ~(Dequeue.DELAYED | Dequeue.SPECIAL);
   }
   for (; e >= 0; e = se.parent[e]!) {
     const q = se.cfsRq[e]!;
     updateLoadAvg(q, e, UPDATE_TG);
     seUpdateRunnable(e);
     updateCfsGroup(e);
-    cfs.hNrRunning[q]! -= 1;
+    if (k.eevdf) setGroupSlice(q, e, shortestSlice(se.myQ[e]!));
+    cfs.hNrDelayed[q]! -= delayed;
+    cfs.hNrRunning[q]! -= nr;
     cfs.idleHNrRunning[q]! -= idle;
     if (isIdleCfsRq(q)) idle = 1;
-    if (cfs.throttled[q] !== 0) return false;
+    if (cfs.throttled[q] !== 0) return Left.THROTTLED;
   }
-  return true;
+  return Left.CPU;
+}
+
+/** The shortest slice in a queued group has become `slice`; returns that of the queue the group is on. @spec 22 §2 */
+function setGroupSlice(q: number, e: number, slice: number): number {
+  if (slice !== 0 && slice !== se.slice[e]) {
+    const isQueued = se.onRq[e] !== 0 && cfs.curr[q] !== e;
+    if (isQueued) eraseEntity(q, e);
+    se.slice[e] = slice;
+    if (isQueued) insertEntity(q, e);
+  }
+  return shortestSlice(q);
 }
 
 /** The runqueue of a group with cpu.idle. */
@@ -142,7 +206,7 @@ function entityTick(q: number, e: number): void {
   updateCurr(q);
   updateLoadAvg(q, e, UPDATE_TG);
   if (!isTask(e)) updateCfsGroup(e);
-  if (cfs.nrRunning[q]! > 1) checkPreemptTick(q, e);
+  if (!k.eevdf && cfs.nrRunning[q]! > 1) checkPreemptTick(q, e);
 }
 
 function checkPreemptTick(q: number, e: number): void {
@@ -170,6 +234,11 @@ export function taskForkFair(child: number): void {
   const e = child;
   const q = se.cfsRq[child]!;
   const curr = cfs.curr[q]!;
+  if (k.eevdf) {
+    // It is placed when it is queued.
+    if (curr >= 0) updateCurr(q);
+    return;
+  }
   if (curr >= 0) {
     updateCurr(q);
     se.vruntime[e] = se.vruntime[curr]!;
@@ -193,6 +262,10 @@ export function yieldTaskFair(cpu: number, task: number): void {
     updateRqClock(cpu);
     updateCurr(se.cfsRq[e]!);
     rq.clockSkip[cpu] = 1;
+  }
+  if (k.eevdf) {
+    postponeDeadline(e);
+    return;
   }
   for (let s = e; s >= 0; s = se.parent[s]!) cfs.skipBuddy[se.cfsRq[s]!] = s;
 }

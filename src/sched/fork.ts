@@ -9,6 +9,7 @@ import { AVG_SE } from './averages.ts';
 import { updateRqClock } from './clock.ts';
 import * as se from './entity.ts';
 import { setLoadWeight, taskForkFair } from './fair.ts';
+import { Enqueue } from './fair-entity.ts';
 import { Wake } from './hooks.ts';
 import { allocateTask, k } from './kernel.ts';
 import { lockRq } from './line-access.ts';
@@ -107,7 +108,7 @@ export function wakeUpNewTask(task: number): void {
   lockRq(cpu, k.costs.lockEnqueueNs);
   updateRqClock(cpu);
   postInitEntityUtilAvg(task);
-  activateTask(cpu, task, 0);
+  activateTask(cpu, task, Enqueue.INITIAL);
   if (k.tracing) recordTask(Ev.SCHED_WAKEUP_NEW, k.thisCpu, task, cpu, tracePrio(task));
   checkPreemptCurr(cpu, task, Wake.FORK);
 }

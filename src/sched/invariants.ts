@@ -6,6 +6,7 @@
 import * as avg from './averages.ts';
 import { AVG_SE, SUM_ROW } from './averages.ts';
 import * as cfs from './cfs-rq.ts';
+import { checkEevdf } from './eevdf-invariants.ts';
 import * as se from './entity.ts';
 import { k } from './kernel.ts';
 import { utilEst } from './load-avg.ts';
@@ -47,7 +48,7 @@ function checkCpu(cpu: number): string | null {
     if (tasks.listPrev[t] !== before) return `cfs_tasks is not linked both ways at task ${t}`;
     if (tasks.cpu[t] !== cpu) return `task ${t} of CPU ${tasks.cpu[t]} is in cfs_tasks`;
     if (se.onRq[t] === 0) return `task ${t} is in cfs_tasks but not queued`;
-    est += utilEst(t);
+    if (se.delayed[t] === 0) est += utilEst(t);
     before = t;
     if (++listed > k.nrTasks) return 'cfs_tasks is a circle';
   }
@@ -67,14 +68,21 @@ function checkCfsRq(q: number): string | null {
   let load = 0;
   let tasks = 0;
   let previous = -1;
+  let delayed = 0;
   const count = (e: number): string | null => {
     if (se.onRq[e] === 0) return `entity ${e} is queued but says it is not`;
     if (se.cfsRq[e] !== q) return `entity ${e} says it is on cfs_rq ${se.cfsRq[e]}`;
     nr++;
     load += se.weight[e]!;
-    tasks += isTask(e) ? 1 : cfs.throttled[se.myQ[e]!] !== 0 ? 0 : cfs.hNrRunning[se.myQ[e]!]!;
+    const below = isTask(e) ? -1 : se.myQ[e]!;
+    tasks += below < 0 ? 1 : cfs.throttled[below] !== 0 ? 0 : cfs.hNrRunning[below]!;
+    delayed += below < 0 ? se.delayed[e]! : cfs.throttled[below] !== 0 ? 0 : cfs.hNrDelayed[below]!;
     return null;
   };
+  if (k.eevdf) {
+    const wrong = checkEevdf(q, count);
+    if (wrong !== null) return wrong;
+  }
   for (let e = cfs.leftmost[q]!; e >= 0; e = se.next[e]!) {
     if (e === curr) return `the running entity ${e} is in the queue`;
     if (se.prev[e] !== previous) return `the queue is not linked both ways at entity ${e}`;
@@ -90,6 +98,8 @@ function checkCfsRq(q: number): string | null {
     const wrong = count(curr);
     if (wrong !== null) return wrong;
   }
+  if (cfs.hNrDelayed[q] !== delayed)
+    return `h_nr_delayed is ${cfs.hNrDelayed[q]}, but ${delayed} tasks below are delayed`;
   if (cfs.nrRunning[q] !== nr) return `nr_running is ${cfs.nrRunning[q]}, but ${nr} entities are queued`;
   if (cfs.load[q] !== load) return `load is ${cfs.load[q]}, the entities' sum ${load}`;
   if (cfs.hNrRunning[q] !== tasks) return `h_nr_running is ${cfs.hNrRunning[q]}, but ${tasks} tasks are below`;
@@ -118,6 +128,9 @@ function checkTasks(): string | null {
     if (fair && queued !== (se.onRq[t] !== 0)) return `${name} and its entity disagree about being queued`;
     if (waking[t] === 1 && (queued || tasks.state[t] !== State.WAKING)) return `${name} is being woken and queued`;
     if (queued && tasks.state[t] === State.WAKING) return `${name} is queued while waking`;
+    const delayed = se.delayed[t] !== 0;
+    if (delayed && !queued) return `${name} is delayed but queued nowhere`;
+    if (delayed && tasks.state[t] === State.RUNNING) return `${name} is delayed but awake`;
     if (!queued && tasks.state[t] === State.RUNNING) return `${name} should run but is queued nowhere`;
     if (queued && !allowed(t, tasks.cpu[t]!) && !movesSoon(t))
       return `${name} is on CPU ${tasks.cpu[t]}, where it may not run`;

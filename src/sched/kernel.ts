@@ -90,6 +90,10 @@ class KernelState {
   /** No slice is shorter than this: of ordinary entities, and of idle ones among others. @spec 02 §4 */
   leastSliceNs = 0;
   leastIdleSliceNs = 0;
+  /** The fair class is EEVDF; its base slice and slice protection. @spec 22 §2 */
+  eevdf = false;
+  baseSliceNs = 0;
+  protectShortest = false;
   /** Jiffies. */
   maxLoadBalanceInterval = 0;
   /** How late the timer of an ordinary task may be. */
@@ -248,6 +252,9 @@ function initTunables(topology: Topology, config: KernelConfig): void {
   k.latencyNs = t.latencyNs * scale;
   k.minGranularityNs = t.minGranularityNs * scale;
   k.wakeupGranularityNs = t.wakeupGranularityNs * scale;
+  k.eevdf = config.fairClass === 'eevdf';
+  k.baseSliceNs = t.baseSliceNs * scale;
+  k.protectShortest = t.sliceProtection === 'shortest';
   if (config.features.BASE_SLICE) {
     k.leastSliceNs = k.minGranularityNs;
     k.leastIdleSliceNs = Math.min(k.minGranularityNs, t.idleMinGranularityNs);

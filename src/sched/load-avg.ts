@@ -54,7 +54,7 @@ export function updateLoadAvgSe(q: number, e: number): void {
   const i = AVG_SE + e;
   if (k.recorder.on[Ev.PELT_SE]) recordPeltSe(q, e);
   const onRq = se.onRq[e] !== 0 ? 1 : 0;
-  const runnable = isTask(e) ? onRq : se.runnableWeight[e]!;
+  const runnable = isTask(e) ? onRq - se.delayed[e]! : se.runnableWeight[e]!;
   const running = cfs.curr[q] === e ? 1 : 0;
   if (updateSum(i, onRq, runnable, running)) {
     updateAvg(i, scaleDown(se.weight[e]!));
@@ -78,7 +78,7 @@ export function updateCfsRqLoadAvg(q: number): boolean {
   }
   if (k.recorder.on[Ev.PELT_CFS]) recordPeltCfs(q);
   const running = cfs.curr[q]! >= 0 ? 1 : 0;
-  if (updateSum(q, scaleDown(cfs.load[q]!), cfs.hNrRunning[q]!, running)) {
+  if (updateSum(q, scaleDown(cfs.load[q]!), cfs.hNrRunning[q]! - cfs.hNrDelayed[q]!, running)) {
     updateAvg(q, 1);
     changed = true;
   }

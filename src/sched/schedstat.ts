@@ -4,7 +4,7 @@ import * as counters from './counters.ts';
 import { DOMAIN_COUNTERS } from './domain-state.ts';
 import { k } from './kernel.ts';
 
-/** A snapshot at this moment of the simulation, in the layout of version 15. What the kernel counts in 32 bits wraps. */
+/** A snapshot at this moment of the simulation, in the layout of the policy's version. What the kernel counts in 32 bits wraps. */
 export function takeSchedstat(): Schedstat {
   const cpus: CpuStat[] = [];
   for (let cpu = 0; cpu < k.nrCpus; cpu++) {
@@ -22,7 +22,7 @@ export function takeSchedstat(): Schedstat {
       domains: domainsOf(cpu),
     });
   }
-  return { version: 15, timestamp: k.jiffies, nrCpuIds: k.nrCpus, cpus };
+  return { version: k.config.environment.schedstatVersion, timestamp: k.jiffies, nrCpuIds: k.nrCpus, cpus };
 }
 
 function domainsOf(cpu: number): DomainStat[] {

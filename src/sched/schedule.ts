@@ -44,7 +44,7 @@ export function scheduleBegin(cpu: number): void {
   updateRqClock(cpu);
   loop.voluntary[cpu] = 0;
   if (tasks.state[prev] !== State.RUNNING) {
-    deactivateTask(cpu, prev, Dequeue.SLEEP);
+    deactivateTask(cpu, prev, tasks.state[prev] === State.DEAD ? Dequeue.SLEEP | Dequeue.SPECIAL : Dequeue.SLEEP);
     loop.voluntary[cpu] = 1;
   }
   loop.scheduleStage[cpu] = Stage.PICK;

@@ -9,7 +9,7 @@ import { AVG_SE } from './averages.ts';
 import * as cfs from './cfs-rq.ts';
 import { updateRqClock } from './clock.ts';
 import * as se from './entity.ts';
-import { setLoadWeight } from './fair.ts';
+import { finishDelayed, setLoadWeight } from './fair.ts';
 import { Dequeue, Enqueue, updateCurr } from './fair-entity.ts';
 import { putPrevTaskFair, setNextTaskFair } from './fair-pick.ts';
 import { k } from './kernel.ts';
@@ -33,14 +33,22 @@ import { Class, OnRq, Policy, State } from './tasks.ts';
 /** Runs `change` with the task off its runqueue. @spec 02 §11 */
 function changeQueued(task: number, change: () => void): void {
   const cpu = tasks.cpu[task]!;
-  const queued = tasks.onRq[task] === OnRq.QUEUED;
   const running = rq.curr[cpu] === task;
   updateRqClock(cpu);
+  const queued = awakeOnQueue(task);
   if (queued) dequeueTask(cpu, task, Dequeue.SAVE);
   if (running) putPrev(cpu, task);
   change();
   if (queued) enqueueTask(cpu, task, Enqueue.RESTORE);
   if (running) setNext(cpu, task);
+}
+
+/** Is the task queued? One that only stays in the queue while it sleeps leaves it now. @deviates 22 §2: changed, it would stay. */
+function awakeOnQueue(task: number): boolean {
+  if (tasks.onRq[task] !== OnRq.QUEUED) return false;
+  if (se.delayed[task] === 0) return true;
+  finishDelayed(task);
+  return false;
 }
 
 function putPrev(cpu: number, task: number): void {
@@ -148,7 +156,7 @@ export function setPolicy(task: number, policy: number, priority: number): void 
 function switchedFromFair(task: number): void {
   const e = task;
   const q = se.cfsRq[e]!;
-  if (tasks.onRq[task] === OnRq.NO) se.vruntime[e]! -= cfs.minVruntime[q]!;
+  if (!k.eevdf && tasks.onRq[task] === OnRq.NO) se.vruntime[e]! -= cfs.minVruntime[q]!;
   updateLoadAvg(q, e, 0);
   detachEntityLoadAvg(q, e);
   updateTgLoadAvg(q);
@@ -162,7 +170,7 @@ function switchedToFair(task: number): void {
   attachEntityLoadAvg(q, e);
   updateTgLoadAvg(q);
   propagateToGroups(e);
-  if (tasks.onRq[task] === OnRq.NO) se.vruntime[e]! += cfs.minVruntime[q]!;
+  if (!k.eevdf && tasks.onRq[task] === OnRq.NO) se.vruntime[e]! += cfs.minVruntime[q]!;
 }
 
 /** The task moves to another control group. */
@@ -175,7 +183,7 @@ export function setGroup(task: number, group: number): void {
     if (fair) {
       const from = se.cfsRq[e]!;
       if (tasks.onRq[task] === OnRq.NO) {
-        se.vruntime[e]! -= cfs.minVruntime[from]!;
+        if (!k.eevdf) se.vruntime[e]! -= cfs.minVruntime[from]!;
         syncEntityLoadAvg(e);
       }
       updateLoadAvg(from, e, 0);
@@ -192,7 +200,7 @@ export function setGroup(task: number, group: number): void {
       attachEntityLoadAvg(to, e);
       updateTgLoadAvg(to);
       propagateToGroups(e);
-      if (tasks.onRq[task] === OnRq.NO) se.vruntime[e]! += cfs.minVruntime[to]!;
+      if (!k.eevdf && tasks.onRq[task] === OnRq.NO) se.vruntime[e]! += cfs.minVruntime[to]!;
     }
   });
 }

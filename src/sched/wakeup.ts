@@ -3,10 +3,11 @@
  * @spec 05 §1-2
  */
 import { Ev, MigrateCause } from '../trace/events.ts';
-import { activateTask, checkPreemptCurr, setTaskCpu } from './activate.ts';
+import { activateTask, checkPreemptCurr, enqueueTask, setTaskCpu } from './activate.ts';
 import { updateRqClock } from './clock.ts';
 import * as counters from './counters.ts';
 import { DOMAIN_COUNTERS, Ttwu } from './domain-state.ts';
+import * as se from './entity.ts';
 import { Enqueue } from './fair-entity.ts';
 import { Wake } from './hooks.ts';
 import { k } from './kernel.ts';
@@ -97,6 +98,7 @@ export function tryToWakeUp(task: number, mask: number, flags: number): boolean 
   if (tasks.onRq[task] !== OnRq.NO) {
     lockRq(old, k.costs.lockEnqueueNs);
     updateRqClock(old);
+    if (se.delayed[task] !== 0) enqueueTask(old, task, Enqueue.DELAYED);
     checkPreemptCurr(old, task, flags | Wake.TTWU);
     ttwuDoWakeup(old, task);
     ttwuStat(old);

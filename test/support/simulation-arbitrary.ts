@@ -200,48 +200,66 @@ export const anyWorkload: fc.Arbitrary<Workload> = fc
     return w.build();
   });
 
-/** Settings added to `linux-6.1`. */
+const anySettings: fc.Arbitrary<readonly string[]> = fc.subarray(
+  [
+    'newidle=off',
+    'periodic=off',
+    'nohz=off',
+    'active=off',
+    'wakeup=stay',
+    'fork=stay',
+    'hz=1000',
+    'costs=milan',
+    'idle_governor=menu',
+    'tick_phase=skewed',
+    'start_state=random',
+    'migration_cost=0',
+    'nr_migrate=2',
+    'rt_runtime=2ms',
+    'rt_period=5ms',
+    'NO_NI_RANDOM',
+    'NO_TTWU_QUEUE',
+    'NEXT_BUDDY',
+    'NO_SIS_UTIL',
+    'steal=on',
+    'steal=on,steal.scope=machine,steal.density=0,steal.start=random,steal.min_avg_idle=0',
+    'steal=on,steal.scope=node,steal.start=last,steal.rt=on,steal.node_limit=100',
+    'newidle.gate=migration_cost',
+    'shared_runq=on',
+    'shared_runq=on,shared_runq.shard_size=1,shared_runq.head_only=off,shared_runq.skip_llc=off',
+    'shared_runq=on,shared_runq.index=enqueue,shared_runq.gated=on',
+    'newidle.gate=none,newidle.cost_bump=on',
+    'NI_RATE',
+    'push=on',
+    'push=on,push.executor=callback_double,push.search=flat,push.trigger=enqueue,idle.tracking=all_llc',
+    'push=on,push.trigger=tick,push.min_wait=1ms,push.claim=token,idle.tracking=all_sharded',
+    'push=on,push.trigger=preempt,push.claim=pending,push.numa_wait=0,push.scan_max=2',
+    'push=on,push.claim=cursor,idle.tracking=all_llc_lazy,push.scan_max=100',
+    'push=on,push.predicate=eas,push.claim=clear_bit,push.scan_max=100',
+    'SIS_PROP',
+  ],
+  { maxLength: 5 },
+);
+
+/** Settings that only one fair class knows. */
+const CFS_SETTINGS = ['child_runs_first=on', 'NO_GENTLE_FAIR_SLEEPERS'];
+const EEVDF_SETTINGS = [
+  'NO_DELAY_DEQUEUE',
+  'NO_DELAY_ZERO',
+  'NO_RUN_TO_PARITY',
+  'NO_PLACE_LAG',
+  'NO_PLACE_REL_DEADLINE',
+  'NO_PREEMPT_SHORT',
+  'slice_protection=shortest',
+  'base_slice=200us',
+];
+
+/** A preset and settings added to it. */
 export const anyPolicy: fc.Arbitrary<string> = fc
-  .subarray(
-    [
-      'newidle=off',
-      'periodic=off',
-      'nohz=off',
-      'active=off',
-      'wakeup=stay',
-      'fork=stay',
-      'hz=1000',
-      'costs=milan',
-      'idle_governor=menu',
-      'tick_phase=skewed',
-      'start_state=random',
-      'migration_cost=0',
-      'nr_migrate=2',
-      'rt_runtime=2ms',
-      'rt_period=5ms',
-      'child_runs_first=on',
-      'NO_NI_RANDOM',
-      'NO_TTWU_QUEUE',
-      'NO_GENTLE_FAIR_SLEEPERS',
-      'NEXT_BUDDY',
-      'NO_SIS_UTIL',
-      'steal=on',
-      'steal=on,steal.scope=machine,steal.density=0,steal.start=random,steal.min_avg_idle=0',
-      'steal=on,steal.scope=node,steal.start=last,steal.rt=on,steal.node_limit=100',
-      'shared_runq=on',
-      'shared_runq=on,shared_runq.shard_size=1,shared_runq.head_only=off,shared_runq.skip_llc=off',
-      'shared_runq=on,shared_runq.index=enqueue,shared_runq.gated=on',
-      'push=on',
-      'push=on,push.executor=callback_double,push.search=flat,push.trigger=enqueue,idle.tracking=all_llc',
-      'push=on,push.trigger=tick,push.min_wait=1ms,push.claim=token,idle.tracking=all_sharded',
-      'push=on,push.trigger=preempt,push.claim=pending,push.numa_wait=0,push.scan_max=2',
-      'push=on,push.claim=cursor,idle.tracking=all_llc_lazy,push.scan_max=100',
-      'push=on,push.predicate=eas,push.claim=clear_bit,push.scan_max=100',
-      'newidle.gate=migration_cost',
-      'newidle.gate=none,newidle.cost_bump=on',
-      'NI_RATE',
-      'SIS_PROP',
-    ],
-    { maxLength: 5 },
+  .tuple(
+    fc.constantFrom('linux-6.1', 'linux-6.1', 'linux-6.12', 'linux-6.12', 'linux-6.6'),
+    anySettings,
+    fc.subarray(CFS_SETTINGS, { maxLength: 1 }),
+    fc.subarray(EEVDF_SETTINGS, { maxLength: 2 }),
   )
-  .map((settings) => ['linux-6.1', ...settings].join(','));
+  .map(([preset, settings, cfs, eevdf]) => [preset, ...settings, ...(preset === 'linux-6.1' ? cfs : eevdf)].join(','));

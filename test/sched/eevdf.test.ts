@@ -1,0 +1,174 @@
+/** EEVDF: who is eligible, who is picked, where one is placed. @spec 22 §2 */
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { activateTask, deactivateTask, setTaskCpu } from '../../src/sched/activate.ts';
+import * as cfs from '../../src/sched/cfs-rq.ts';
+import { avgVruntime, entityEligible, isProtected, pickEevdf, placeByLag, protect } from '../../src/sched/eevdf.ts';
+import * as se from '../../src/sched/entity.ts';
+import { updateCurr } from '../../src/sched/fair-entity.ts';
+import { k } from '../../src/sched/kernel.ts';
+import * as rq from '../../src/sched/rq.ts';
+import { Ev, MigrateCause } from '../../src/trace/events.ts';
+import { runqueue, tasksNamed } from '../support/runqueue.ts';
+import { boot, MS, simulate } from '../support/simulate.ts';
+
+const EEVDF = { policy: 'linux-6.12' };
+
+describe('the average', () => {
+  test('spec 22 check 2: one that joins with a lag of 1 ms is placed 1.5 ms behind two others, and has its lag again', () => {
+    const q = runqueue(tasksNamed(3), EEVDF);
+    q.queued('t0', 40 * MS).queued('t1', 44 * MS);
+    const joins = q.task('t2');
+    se.vlag[joins] = MS;
+    const before = avgVruntime(0);
+    assert.equal(before, 42 * MS);
+    placeByLag(0, joins, false);
+    assert.equal(se.vruntime[joins], before - 1.5 * MS);
+    q.queued('t2', se.vruntime[joins]!);
+    assert.equal(avgVruntime(0) - se.vruntime[joins]!, MS);
+  });
+
+  test('is moved by weight, the running task included', () => {
+    const q = runqueue({ a: {}, b: { nice: -5 } }, EEVDF);
+    q.running('a', 10 * MS).queued('b', 0);
+    // 1024 and 3121
+    assert.equal(avgVruntime(0), Math.floor((10 * MS * 1024) / 4145));
+    assert.deepEqual([entityEligible(0, q.task('a')), entityEligible(0, q.task('b'))], [false, true]);
+  });
+
+  test('is where the queue was last when nothing is left', () => {
+    const q = runqueue({ a: {} }, EEVDF);
+    cfs.minVruntime[0] = 123;
+    assert.equal(avgVruntime(0), 123);
+    placeByLag(0, q.task('a'), false);
+    assert.deepEqual([se.vruntime[q.task('a')], se.deadline[q.task('a')]], [123, 123 + 2.8 * MS]);
+  });
+});
+
+describe('picking', () => {
+  test('spec 22 check 3: the earliest deadline of those that are not ahead of the average', () => {
+    const q = runqueue(tasksNamed(3), EEVDF);
+    const place = (name: string, v: number, d: number) => {
+      se.deadline[q.task(name)] = d;
+      q.queued(name, v);
+    };
+    place('t0', 0, 6);
+    place('t1', 1, 3);
+    place('t2', 5, 2);
+    assert.equal(avgVruntime(0), 2);
+    assert.deepEqual(
+      ['t0', 't1', 't2'].map((t) => entityEligible(0, q.task(t))),
+      [true, true, false],
+    );
+    assert.equal(pickEevdf(0), q.task('t1'));
+  });
+
+  test('leaves the running task alone up to its deadline, if it is eligible', () => {
+    const q = runqueue(tasksNamed(2), EEVDF);
+    const [a, b] = [q.task('t0'), q.task('t1')];
+    se.deadline[a] = 9 * MS;
+    se.deadline[b] = 3 * MS;
+    q.running('t0', MS).queued('t1', 2 * MS);
+    protect(0, a);
+    assert.equal(pickEevdf(0), a);
+    se.vprot[a] = MS;
+    assert.equal(pickEevdf(0), a, 'b is not eligible');
+    se.vruntime[a] = 3 * MS;
+    assert.equal(pickEevdf(0), b);
+  });
+});
+
+describe('slices', () => {
+  test('spec 22 check 4: two hogs on 8 CPUs of Linux 6.6 take turns every 3 ms, at the ticks', () => {
+    const turns = (hz: number) => {
+      const run = simulate({
+        machine: 8,
+        policy: `linux-6.6,hz=${hz}`,
+        hooks: 'none',
+        tasks: { a: { cpus: [0] }, b: { cpus: [0] } },
+        untilMs: 200,
+      });
+      const times = run.of(Ev.SCHED_SWITCH).filter(({ cpu, timeNs }) => cpu === 0 && timeNs > 100 * MS);
+      return new Set(times.slice(1).map(({ timeNs }, i) => (timeNs - times[i]!.timeNs) / MS));
+    };
+    assert.deepEqual(turns(1000), new Set([3]));
+    assert.deepEqual(turns(250), new Set([4]));
+  });
+
+  test('spec 22 check 4: beside a slice of 1 ms one of 3 ms is protected for 1 ms, where slices bound protection', () => {
+    const protectedFor = (policy: string) => {
+      const q = runqueue(tasksNamed(2), { policy: `${policy},base_slice=750us` });
+      const [a, b] = [q.task('t0'), q.task('t1')];
+      se.slice[a] = 3 * MS;
+      se.slice[b] = MS;
+      se.deadline[a] = 3 * MS;
+      q.running('t0', 0).queued('t1', 0);
+      protect(0, a);
+      assert.ok(isProtected(a));
+      return se.vprot[a]! / MS;
+    };
+    assert.equal(protectedFor('linux-6.12,slice_protection=shortest'), 1);
+    assert.equal(protectedFor('linux-6.12'), 3);
+  });
+
+  test('are shared by weight: hogs get what their weights say', () => {
+    const run = simulate({
+      machine: 1,
+      policy: 'linux-6.12',
+      hooks: 'none',
+      tasks: { a: {}, b: {}, c: { nice: 5 }, d: { nice: -5 } },
+      untilMs: 4000,
+    });
+    const weights: Record<string, number> = { a: 1024, b: 1024, c: 335, d: 3121 };
+    const total = 5504;
+    for (const [name, weight] of Object.entries(weights)) {
+      const share = se.sumExec[run.slot(name)]! / (4000 * MS);
+      assert.ok(Math.abs(share - weight / total) < 0.005, `${name} got ${share}, not ${weight / total}`);
+    }
+  });
+});
+
+describe('moving', () => {
+  test('spec 22 check 6: lag and what is left to the deadline go along to another CPU', () => {
+    const q = runqueue(Object.fromEntries(['a', 'b', 'c'].map((t) => [t, { cpus: [0, 1] }])), EEVDF);
+    const a = q.task('a');
+    for (const t of ['a', 'b', 'c']) se.slice[q.task(t)] = 2.8 * MS;
+    se.deadline[a] = 42.5 * MS;
+    q.queued('a', 41 * MS)
+      .queued('b', 42 * MS)
+      .queued('c', 43 * MS);
+    assert.equal(avgVruntime(0) - se.vruntime[a]!, MS);
+    deactivateTask(0, a, 0);
+    setTaskCpu(a, 1, MigrateCause.OTHER, -1);
+    rq.clock[1] = k.now;
+    cfs.minVruntime[1] = 7 * MS;
+    activateTask(1, a, 0);
+    // Alone, nothing can be owed to it; the lag is kept until there is somebody.
+    assert.deepEqual([se.vlag[a], se.vruntime[a], se.deadline[a]! - se.vruntime[a]!], [MS, 7 * MS, 1.5 * MS]);
+  });
+
+  test('spec 22 check 6: no more lag than two slices, or a tick', () => {
+    const q = runqueue(Object.fromEntries(['a', 'b'].map((t) => [t, { cpus: [0, 1] }])), EEVDF);
+    const a = q.task('a');
+    for (const t of ['a', 'b']) se.slice[q.task(t)] = 2.8 * MS;
+    q.queued('a', 0).queued('b', 100 * MS);
+    deactivateTask(0, a, 0);
+    assert.equal(se.vlag[a], 5.6 * MS);
+  });
+});
+
+test('a turn ends where the deadline is reached, and the next request begins there', () => {
+  const q = runqueue(tasksNamed(2), EEVDF);
+  const a = q.task('t0');
+  se.slice[a] = 2.8 * MS;
+  se.deadline[a] = 10 * MS;
+  q.running('t0', 9 * MS).queued('t1', 9 * MS);
+  rq.clock[0]! += 3 * MS;
+  updateCurr(0);
+  assert.deepEqual([se.vruntime[a], se.deadline[a]], [12 * MS, 14.8 * MS]);
+});
+
+test('there is no CFS left in it: nobody has a slice of the latency', () => {
+  boot({ machine: 8, ...EEVDF, tasks: { a: {} } });
+  assert.equal(k.baseSliceNs, 2.8 * MS);
+});
