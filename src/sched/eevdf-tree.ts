@@ -124,20 +124,3 @@ export function treeFirst(q: number): number {
   for (let l = se.left[n]!; l >= 0; l = se.left[l]!) n = l;
   return n;
 }
-
-/** The one after it in order of deadline, or -1. */
-export function treeNext(e: number): number {
-  const { left, right, up } = se;
-  let n = right[e]!;
-  if (n >= 0) {
-    while (left[n]! >= 0) n = left[n]!;
-    return n;
-  }
-  n = e;
-  let above = up[n]!;
-  while (above >= 0 && right[above] === n) {
-    n = above;
-    above = up[n]!;
-  }
-  return above;
-}
