@@ -192,7 +192,147 @@ describe('can_migrate', () => {
   });
 });
 
-const KINDS = ['lb_enter', 'lb_leave', 'rebalance', 'select', 'select_among', 'can_migrate', 'can_migrate_order'];
+const FORK = 4;
+/** A group by its CPUs; none: the local one. */
+type Group = readonly number[] | null;
+
+/** The parent on the present CPU forks: groups chosen from one level and CPU after the other, then a CPU. */
+function forks(
+  t: TraceBuilder,
+  cpu: number,
+  calls: readonly (readonly [level: number, from: number, group: Group])[],
+  chosen: number,
+): TraceBuilder {
+  t.event(Ev.SELECT, t.id('child'), [cpu, FORK, cpu, 0]).after(1);
+  for (const [level, from, group] of calls) {
+    const mask = (group ?? []).reduce((bits, c) => bits | (1 << c), 0);
+    t.event(Ev.IDLEST, t.id('child'), [level, from]).after(1);
+    t.event(Ev.IDLEST_RET, -1, [group === null ? 0 : 77, mask, 0]).after(1);
+  }
+  return t.event(Ev.SELECT_RET, -1, [chosen]).after(1).wakeupNew('child', chosen);
+}
+
+const MC = 2;
+const DIE = 3;
+
+describe('idlest', () => {
+  test('the only group with an idle CPU is taken', () => {
+    const busy = () => trace(4).running('parent', 0).running('h1', 1).running('h3', 3).at(1000).onCpu(0);
+    assertCounts(decisionsOf(forks(busy(), 0, [[MC, 0, [2]]], 2))['idlest'], 1, 1, 1);
+    for (const group of [[3], null]) {
+      const { idlest } = decisionsOf(forks(busy(), 0, [[MC, 0, group]], 3));
+      assertCounts(idlest, 1, 1, 0);
+      const [found] = idlest!.disagreements;
+      assert.deepEqual([found!.expected, found!.got], ['0x4', group === null ? 'local' : '0x8']);
+    }
+  });
+
+  test('which of two idle ones has less utilisation is not known, but it must be one of them', () => {
+    const t = () => trace(4).running('parent', 0).running('h1', 1).at(1000).onCpu(0);
+    const { idlest, idlest_among } = decisionsOf(forks(t(), 0, [[MC, 0, [3]]], 3));
+    assertCounts(idlest, 1, 0, 0);
+    assertCounts(idlest_among, 1, 1, 1);
+    const among = decisionsOf(forks(t(), 0, [[MC, 0, [1]]], 1))['idlest_among'];
+    assertCounts(among, 1, 1, 0);
+    assert.equal(among!.disagreements[0]!.expected, '0x8 or 0x4');
+  });
+
+  test('a task that execs does not count on its own CPU', () => {
+    const t = trace(2).running('a', 0).at(1000).onCpu(0).event(Ev.SELECT, 0, [0, 2, 0, 0]).after(1);
+    t.event(Ev.IDLEST, 0, [MC, 0]).after(1).event(Ev.IDLEST_RET, -1, [0, 0, 0]).after(1).event(Ev.SELECT_RET, -1, [0]);
+    assertCounts(decisionsOf(t)['idlest'], 1, 1, 1);
+  });
+});
+
+describe('select of a new task', () => {
+  /** Two caches of two CPUs; those of the other cache went idle one after the other. */
+  const twoCaches = () =>
+    trace(machine(4, { llcs: 2 }))
+      .running('parent', 0)
+      .running('a', 2)
+      .running('b', 3)
+      .at(200)
+      .onCpu(3)
+      .newidle()
+      .after(1)
+      .newidleRet(0)
+      .switch('b', 'idle')
+      .at(400)
+      .onCpu(2)
+      .newidle()
+      .after(1)
+      .newidleRet(0)
+      .switch('a', 'idle')
+      .at(1000)
+      .onCpu(0);
+
+  test('of the CPUs of a group the one that went idle last is taken, and the search goes on from there', () => {
+    const right = decisionsOf(
+      forks(
+        twoCaches(),
+        0,
+        [
+          [DIE, 0, [2, 3]],
+          [MC, 2, null],
+        ],
+        2,
+      ),
+    );
+    assertCounts(right['select'], 1, 1, 1);
+    const wrong = decisionsOf(
+      forks(
+        twoCaches(),
+        0,
+        [
+          [DIE, 0, [2, 3]],
+          [MC, 3, null],
+        ],
+        3,
+      ),
+    );
+    assertCounts(wrong['select'], 1, 1, 0);
+    const [found] = wrong['select']!.disagreements;
+    assert.match(found!.expected, /^level 3 from 0: level 2 from 2: CPU 2$/);
+  });
+
+  test('a wakeup since makes a CPU forget when it went idle', () => {
+    const t = twoCaches().at(600).onCpu(2).wakeup('x', 2).after(1).switch('idle', 'x').at(700);
+    t.switch('x', 'idle').at(1000).onCpu(0);
+    assertCounts(
+      decisionsOf(
+        forks(
+          t,
+          0,
+          [
+            [DIE, 0, [2, 3]],
+            [MC, 3, null],
+          ],
+          3,
+        ),
+      )['select'],
+      1,
+      1,
+      1,
+    );
+  });
+
+  test('a domain must be searched whose turn it is', () => {
+    const { select } = decisionsOf(forks(twoCaches(), 0, [[MC, 0, null]], 0));
+    assertCounts(select, 1, 1, 0);
+  });
+});
+
+const KINDS = [
+  'lb_enter',
+  'lb_leave',
+  'rebalance',
+  'select',
+  'select_among',
+  'can_migrate',
+  'can_migrate_order',
+  'idlest',
+  'idlest_among',
+];
 
 test('the records agree in at least 98 of 100 of what can be decided, kind by kind', needsShared, async () => {
   const names = ['smp4-shortsleep', 'smp4-nohzkick', 'smt8-unpin', 'smt8-periodic', 'llc16-forkburst', 'numa16-unpin'];

@@ -52,6 +52,15 @@ export class Moment {
     return (this.idling[cpu]! & May.BE) !== 0 && this.least[cpu]! <= 0 && (this.announced[cpu]! & May.NOT) !== 0;
   }
 
+  /** A character a CPU: `-` idle, `x` busy, `?` the one or the other. */
+  describe(): string {
+    let text = '';
+    for (let cpu = 0; cpu < this.idling.length; cpu++) {
+      text += this.mayIdle(cpu) ? (this.mayBeBusy(cpu) ? '?' : '-') : 'x';
+    }
+    return text;
+  }
+
   mayBeBusy(cpu: number): boolean {
     return (this.idling[cpu]! & May.NOT) !== 0 || this.most[cpu]! > 0 || (this.announced[cpu]! & May.BE) !== 0;
   }
@@ -140,6 +149,8 @@ export class CpuStates {
 
   /** To be called with every event: before a moment that begins with it is opened, after one that ends with it is closed. */
   event(kind: EventKind, timeNs: number, cpu: number, task: number, args: Float64Array): void {
+    // A new name comes with the event that shows it.
+    if (kind === Ev.RENAME) return;
     const sinceNs = Math.max(this.lastNs[cpu]!, timeNs - LAG_NS);
     this.sinceNs = sinceNs;
     this.lastNs[cpu] = timeNs;

@@ -432,11 +432,7 @@ export class SelectDecisions {
     if (hasSet) state.depthSet();
   }
 
-  #reason({ moment, cpu, prev, recent, flags, wide, waker }: Wakeup): string {
-    const cpus: string[] = [];
-    for (let c = 0; c < k.nrCpus; c++) {
-      cpus.push(moment.mayIdle(c) ? (moment.mayBeBusy(c) ? '?' : '-') : 'x');
-    }
-    return `on CPU ${cpu} from ${prev}, recent ${recent}, flags ${flags}, CPUs ${cpus.join('')}, nr ${moment.least[cpu]}..${moment.most[cpu]}, wide ${wide}, waker ${waker}`;
+  #reason({ moment, cpu, prev, recent, flags, wide }: Wakeup): string {
+    return `on CPU ${cpu} from ${prev}, recent ${recent}, flags ${flags}, CPUs ${moment.describe()}, nr ${moment.least[cpu]}..${moment.most[cpu]}, wide pair ${wide ?? 'unknown'}`;
   }
 }

@@ -11,6 +11,7 @@
  *   rebalance       which domains are due when a CPU's turn comes                         decision-rebalance.ts
  *   can_migrate         whether a pass may move a task                                    decision-migrate.ts
  *   can_migrate_order   which task of a queue a pass looks at next
+ *   idlest, idlest_among  the group of a domain that a new or exec'ing task goes to       decision-idlest.ts
  *   select          the CPU of a waking task                                              decision-select.ts
  *   select_among    the same where what is not known leaves several CPUs, but not all that the task may use: it is one of them
  *
@@ -21,6 +22,9 @@ import type { TraceSink, TraceTables } from '../../trace/sink.ts';
 import type { Workload } from '../../workload/program.ts';
 import { Affinities } from './decision-affinity.ts';
 import { CpuStates, DecisionQueue } from './decision-cpus.ts';
+import { ForkDecisions } from './decision-fork.ts';
+import { IdlestDecisions } from './decision-idlest.ts';
+import { ImbalanceMarks } from './decision-imbalance.ts';
 import { MigrateDecisions } from './decision-migrate.ts';
 import { CfsOrder } from './decision-order.ts';
 import { PassDecisions } from './decision-passes.ts';
@@ -45,6 +49,9 @@ export class DecisionComparison implements TraceSink {
   #affinities!: Affinities;
   #wakees!: Wakees;
   #select!: SelectDecisions;
+  #imbalance!: ImbalanceMarks;
+  #idlest!: IdlestDecisions;
+  #fork!: ForkDecisions;
   #order!: CfsOrder;
   #migrate!: MigrateDecisions;
   #strings: readonly string[] = [];
@@ -59,7 +66,7 @@ export class DecisionComparison implements TraceSink {
     return this.#tally.result();
   }
 
-  begin(tables: TraceTables): void {
+  begin(tables: TraceTables, startNs = 0): void {
     resetKernel(tables.topology);
     this.#strings = tables.strings;
     this.#tally.nameOf = (task) => `${tables.tasks[task]!.comm}:${tables.tasks[task]!.pid}`;
@@ -69,6 +76,9 @@ export class DecisionComparison implements TraceSink {
     this.#wakees = new Wakees();
     this.#select = new SelectDecisions(this.#tally, this.#cpus, this.#queue, this.#affinities, this.#wakees);
     this.#passes = new PassDecisions(this.#tally);
+    this.#imbalance = new ImbalanceMarks();
+    this.#idlest = new IdlestDecisions(this.#tally, this.#cpus, this.#queue, this.#affinities, this.#imbalance);
+    this.#fork = new ForkDecisions(this.#tally, this.#cpus, this.#queue, this.#affinities, this.#idlest, startNs);
     this.#order = new CfsOrder(this.#cpus);
     const groups = this.#workload?.groups ?? [];
     this.#migrate = new MigrateDecisions(this.#tally, this.#cpus, this.#affinities, this.#order, this.#passes, {
@@ -82,12 +92,21 @@ export class DecisionComparison implements TraceSink {
     this.#queue.advance(timeNs);
     this.#affinities.event(kind, task, this.#cpus.current[cpu]!, args);
     this.#wakees.event(kind, task, args);
-    if (kind === Ev.SELECT_RET) this.#select.selectRet(timeNs, cpu, args[0]!);
+    if (kind === Ev.SELECT_RET) {
+      this.#select.selectRet(timeNs, cpu, args[0]!);
+      this.#fork.selectRet(timeNs, cpu, args[0]!);
+    }
     this.#cpus.event(kind, timeNs, cpu, task, args);
     this.#select.event(kind, timeNs, cpu, task, args);
     if (kind === Ev.PRINT) {
       const changing = this.#affinities.changedBy(this.#strings[args[0]!]!);
       if (changing.length > 0) this.#order.changes(this.#cpus.current[cpu]!, changing);
+    }
+    this.#fork.event(kind, timeNs, cpu, task, args);
+    this.#idlest.event(kind, timeNs, cpu, task, args);
+    if (kind === Ev.LB_LEAVE) {
+      const pass = this.#passes.of(cpu);
+      if (pass !== undefined) this.#imbalance.leave(pass, args[7]!, args[5]!);
     }
     this.#order.event(kind, cpu, task, args);
     this.#passes.event(kind, timeNs, cpu, task, args);
