@@ -22,6 +22,12 @@ export { type ComparePlan, type CompareResult, compareRuns } from './experiment/
 export { listMachines, loadMachine } from './experiment/machine-file.ts';
 export { type PoolOptions, runJobs } from './experiment/pool.ts';
 export { loadScenario, parseScenario, type Scenario } from './experiment/scenario.ts';
+export {
+  type CostVariation,
+  compareWithSensitivity,
+  costVariations,
+  type SensitivityResult,
+} from './experiment/sensitivity-runs.ts';
 export { type RunOptions, type RunPlan, type RunResult, simulate } from './experiment/simulate.ts';
 export type { Job, JobResult } from './experiment/worker.ts';
 export { loadWorkload } from './experiment/workload-file.ts';

@@ -4,9 +4,11 @@ import { join } from 'node:path';
 import type { Command } from 'commander';
 import { UserError } from '../base/errors.ts';
 import { compareRuns } from '../experiment/compare-runs.ts';
+import { compareWithSensitivity, costVariations } from '../experiment/sensitivity-runs.ts';
 import { comparisonTable } from '../report/comparison-table.ts';
 import { costsText } from '../report/cost-text.ts';
 import { formatTime } from '../report/numbers.ts';
+import { sensitivityText } from '../report/sensitivity-text.ts';
 import {
   addExperimentOptions,
   type ExperimentFlags,
@@ -15,12 +17,14 @@ import {
   several,
   wholeNumber,
 } from './experiment-options.ts';
-import { comparisonJson, printJson, wantsColor } from './output.ts';
+import { comparisonJson, printJson, sensitivityJson, wantsColor } from './output.ts';
 import { startProgress } from './progress.ts';
 
 interface CompareFlags extends ExperimentFlags {
   readonly jobs?: number;
   readonly traces?: string;
+  /** True without names. */
+  readonly sensitivity?: string | true;
 }
 
 const DEFAULT_RUNS = 10;
@@ -33,6 +37,10 @@ export function addCompareCommand(program: Command): void {
     .option('-n, --runs <n>', `runs of each policy, with paired seeds (default: ${DEFAULT_RUNS})`, runsValue)
     .option('-j, --jobs <n>', 'worker threads (default: as many as the machine runs at once)', wholeNumber(1, 1024))
     .option('--traces <folder>', 'write a Perfetto trace of the first run of each policy into this folder')
+    .option(
+      '--sensitivity [costs]',
+      'again with each cost halved and doubled, or those named (line,atomic): which verdicts survive',
+    )
     .action(compareCommand);
 }
 
@@ -55,24 +63,31 @@ async function compareCommand(path: string | undefined, flags: CompareFlags): Pr
           flags.traces,
           policies.map(({ name }) => name),
         );
-  const total = runs * policies.length;
+  const { sensitivity } = flags;
+  const variations =
+    sensitivity === undefined ? [] : costVariations(policies, sensitivity === true ? [] : sensitivity.split(','));
+  const total = runs * policies.length * (1 + variations.length);
   const progress = startProgress(total);
-  const { comparison } = await compareRuns(
-    { ...experiment, runs, traceFiles },
-    {
-      ...(flags.jobs === undefined ? {} : { threads: flags.jobs }),
-      onProgress: (simulatedNs, done) => {
-        const part = durationNs === null ? done : simulatedNs / durationNs;
-        progress.update(part, `${done} of ${total} runs, ${formatTime(simulatedNs)} simulated`);
-      },
+  const plan = { ...experiment, runs, traceFiles };
+  const pool = {
+    ...(flags.jobs === undefined ? {} : { threads: flags.jobs }),
+    onProgress: (simulatedNs: number, done: number) => {
+      const part = durationNs === null ? done : simulatedNs / durationNs;
+      progress.update(part, `${done} of ${total} runs, ${formatTime(simulatedNs)} simulated`);
     },
-  );
+  };
+  const varied = variations.length === 0 ? null : await compareWithSensitivity(plan, variations, pool);
+  const { comparison } = varied ?? (await compareRuns(plan, pool));
   progress.stop();
-  if (flags.json === true) return printJson(comparisonJson(comparison, policies));
+  if (flags.json === true) {
+    const json = comparisonJson(comparison, policies);
+    return printJson(varied === null ? json : { ...json, sensitivity: sensitivityJson(varied) });
+  }
   process.stdout.write(
     `${workload.workload.name} on ${machine.name} (${machine.nrCpus} CPUs), ${runs} runs a policy, seeds from ${experiment.seed}\n\n` +
       comparisonTable(comparison, { color: wantsColor(process.stdout), all: flags.all === true }) +
-      `\n${costsText(policies)}`,
+      `\n${costsText(policies)}` +
+      (varied === null ? '' : `\n${sensitivityText(varied, flags.all === true)}`),
   );
   for (const file of traceFiles) process.stderr.write(`wrote ${file}: open it in https://ui.perfetto.dev\n`);
 }

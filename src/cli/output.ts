@@ -1,6 +1,8 @@
 /** What commands print on standard output. */
 import type { Comparison } from '../analysis/comparison.ts';
+import { isFragile } from '../analysis/sensitivity.ts';
 import type { Policy } from '../balance/policy.ts';
+import type { SensitivityResult } from '../experiment/sensitivity-runs.ts';
 import { costParameters } from '../machine/cost-parameters.ts';
 import type { CostProfile } from '../machine/cost-profile.ts';
 
@@ -9,7 +11,7 @@ export function printJson(value: unknown): void {
 }
 
 /** The documented form of a comparison; of a single policy it has no differences. */
-export function comparisonJson(comparison: Comparison, tried: readonly Policy[]): unknown {
+export function comparisonJson(comparison: Comparison, tried: readonly Policy[]): object {
   const { baseline, runs, policies } = comparison;
   const figures = comparison.figures.map(({ name, unit, better, policies: values, differences }) =>
     policies.length === 1
@@ -18,6 +20,15 @@ export function comparisonJson(comparison: Comparison, tried: readonly Policy[])
   );
   const costs = Object.fromEntries(tried.map((policy) => [policy.name, costsJson(policy.costs)]));
   return { baseline, runs, costs, figures };
+}
+
+/** The documented form of what became of a comparison's verdicts; the verdicts that did not survive all variations are fragile. */
+export function sensitivityJson({ variations, figures }: Pick<SensitivityResult, 'variations' | 'figures'>): object {
+  return {
+    variations: variations.map(({ parameter, factor }) => ({ parameter, factor })),
+    figures,
+    fragile: figures.filter(isFragile).map(({ name, policy }) => ({ name, policy })),
+  };
 }
 
 /** What a policy's runs were charged with: ns, bytes, factors; switches are 1 or 0. */

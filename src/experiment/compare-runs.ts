@@ -33,11 +33,31 @@ export interface CompareResult {
 
 /** Runs everything. Rejects with `UserError`. */
 export async function compareRuns(plan: ComparePlan, options: PoolOptions = {}): Promise<CompareResult> {
+  const [result] = await compareSeveral([plan], options);
+  return result!;
+}
+
+/** Runs several comparisons as one piece of work. Rejects with `UserError`. */
+export async function compareSeveral(
+  plans: readonly ComparePlan[],
+  options: PoolOptions = {},
+): Promise<CompareResult[]> {
+  const jobs = plans.map(jobsOf);
+  const results = await runJobs(jobs.flat(), options);
+  let from = 0;
+  return plans.map((plan, i) => {
+    const own = results.slice(from, from + jobs[i]!.length);
+    from += own.length;
+    return resultOf(plan, own);
+  });
+}
+
+/** Run by run, so that what is done at any time is a fair part of the whole. */
+function jobsOf(plan: ComparePlan): Job[] {
   const { policies, runs } = plan;
   const names = policies.map((policy) => policy.name);
   const twice = names.find((name, i) => names.indexOf(name) !== i);
   if (twice !== undefined) throw new UserError('usage', `policy "${twice}" is given twice`);
-  // Run by run, so that what is done at any time is a fair part of the whole.
   const jobs: Job[] = [];
   for (let run = 0; run < runs; run++) {
     policies.forEach((policy, i) => {
@@ -46,11 +66,14 @@ export async function compareRuns(plan: ComparePlan, options: PoolOptions = {}):
       jobs.push({ plan: one, traceFile: run === 0 ? (plan.traceFiles?.[i] ?? null) : null });
     });
   }
-  const flat = await runJobs(jobs, options);
+  return jobs;
+}
+
+function resultOf({ policies }: ComparePlan, flat: readonly RunResult[]): CompareResult {
   const results = policies.map((_, i) => flat.filter((_, job) => job % policies.length === i));
   const table = policies.map((policy, i) => ({
     policy: policy.name,
     runs: results[i]!.map((result) => result.figures),
   }));
-  return { comparison: compare(names[0]!, table), results };
+  return { comparison: compare(policies[0]!.name, table), results };
 }

@@ -147,6 +147,27 @@ export function withCost(costs: CostProfile, name: string, text: string): CostPr
   return parameter.set(costs, value);
 }
 
+/**
+ * The profile with a parameter multiplied; itself if that changes nothing: switches, what is zero or missing, the misses under
+ * way where there is no latency, and a thread that would be faster than its core.
+ */
+export function variedCosts(costs: CostProfile, name: string, factor: number): CostProfile {
+  const parameter = costParameters(costs).find((p) => p.name === name);
+  if (parameter === undefined || parameter.unit === 'switch') return costs;
+  const value = parameter.get(costs);
+  const exact = value * factor;
+  const varied = parameter.unit === 'factor' ? exact : Math.round(exact);
+  const applied = name === 'smt_factor' ? Math.min(1, varied) : varied;
+  return applied === value || isNeutral(costs, name) ? costs : parameter.set(costs, applied);
+}
+
+/** Factors of profiles in which there is nothing for them to multiply. */
+function isNeutral(costs: CostProfile, name: string): boolean {
+  if (name === 'refill_mlp') return costs.latLlcNs + costs.latMemNs + costs.latRemNs === 0;
+  if (name === 'smt_factor') return costs.smtShare === 1024;
+  return name === 'message_scale' && costParameters(costs).every((p) => p.unit !== 'ns' || p.get(costs) === 0);
+}
+
 const TIME_UNITS: Readonly<Record<string, number>> = { ns: 1, us: 1000, ms: 1_000_000, s: 1_000_000_000 };
 const SIZE_UNITS: Readonly<Record<string, number>> = { b: 1, kb: 2 ** 10, mb: 2 ** 20, gb: 2 ** 30 };
 

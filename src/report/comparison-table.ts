@@ -70,7 +70,8 @@ function onlyKind({ figures }: Comparison): string | null {
   return kinds.length === 1 ? kinds[0]! : null;
 }
 
-function isMain(name: string): boolean {
+/** Is the figure one that a reader wants first? */
+export function isMain(name: string): boolean {
   return MAIN_FIGURES.some((pattern) => pattern.test(name));
 }
 

@@ -1,6 +1,7 @@
 /** Cost profiles, for people. */
 import { costParameters, costText } from '../machine/cost-parameters.ts';
 import type { CostProfile } from '../machine/cost-profile.ts';
+import { aligned } from './aligned.ts';
 
 /** Profiles side by side, a line a parameter. */
 export function costProfilesText(profiles: readonly CostProfile[]): string {
@@ -47,17 +48,4 @@ function paragraph(profile: CostProfile): string {
     lines[lines.length - 1] += ` ${next}`;
   });
   return `${lines.join('\n')}\n`;
-}
-
-function aligned(rows: readonly (readonly string[])[]): string {
-  const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
-  return rows
-    .map(
-      (row) =>
-        `${row
-          .map((cell, i) => cell.padEnd(widths[i]!))
-          .join('  ')
-          .trimEnd()}\n`,
-    )
-    .join('');
 }
