@@ -17,9 +17,23 @@ export {
 } from './balance/policy.ts';
 export { PRESETS } from './balance/presets.ts';
 export { parseTime } from './balance/settings.ts';
+export {
+  definePolicy,
+  type PolicyDefinition,
+  type PolicyHooks,
+  type Search,
+  type SelectKind,
+  type Tunable,
+  type Tunables,
+  type TunableValue,
+  type ValuesOf,
+} from './balance/user/define-policy.ts';
+export type { DomainView, PolicyCounter, Scheduler, TaskClass, TaskState } from './balance/user/scheduler.ts';
+export type { CpuSet, TaskStore } from './balance/user/storage.ts';
 export { UserError, type UserErrorCode } from './base/errors.ts';
 export { type ComparePlan, type CompareResult, compareRuns } from './experiment/compare-runs.ts';
 export { listMachines, loadMachine } from './experiment/machine-file.ts';
+export { loadPolicy } from './experiment/policy-file.ts';
 export { type PoolOptions, runJobs } from './experiment/pool.ts';
 export { loadScenario, parseScenario, type Scenario } from './experiment/scenario.ts';
 export {

@@ -480,6 +480,20 @@ export const FIGURES: readonly FigureSpec[] = [
     nullWhen: 'push is off',
   },
   {
+    pattern: 'policy.moves',
+    unit: 'count',
+    better: null,
+    meaning: 'Tasks that the hooks of a policy file moved, or had the stopper move.',
+    nullWhen: 'the policy is no file',
+  },
+  {
+    pattern: 'policy.count.{name}',
+    unit: 'count',
+    better: null,
+    meaning: 'What a policy file counted with `s.counter(name)`.',
+    nullWhen: 'the policy file does not count it',
+  },
+  {
     pattern: 'lost_events',
     unit: 'count',
     better: null,
@@ -504,6 +518,7 @@ export const PARAMETERS: Readonly<Record<string, string>> = {
   statistic: '`min`, `median`, `max`, `mean` or `sum`, of tasks',
   pushes: '`1`, `2` or `more`',
   counter: 'idle type, `_` and the counter; or a counter of the domain',
+  name: 'what a policy file calls it',
 };
 
 const VALUES: Readonly<Record<string, string>> = {

@@ -26,7 +26,9 @@ import { MainlineBalance } from './mainline.ts';
 import { DEFAULT_MECHANISMS, type Mechanisms } from './mechanisms.ts';
 import { MAINLINE_PARTS, PARTS, type PartName, type Parts } from './parts.ts';
 import { PRESETS } from './presets.ts';
-import { parseBool, parseSetting, SETTINGS, settingText } from './settings.ts';
+import { parseBool, parseSetting, SETTINGS, settingText, valueText } from './settings.ts';
+import type { Tunables as OwnTunables, TunableValue } from './user/define-policy.ts';
+import { ownSetting } from './user/own-tunables.ts';
 
 export interface Policy {
   /** As it was asked for. */
@@ -38,6 +40,23 @@ export interface Policy {
   readonly environment: Readonly<Environment>;
   readonly mechanisms: Mechanisms;
   readonly costs: CostProfile;
+  /** The hooks of a policy file come before all of this; null: there is none. */
+  readonly file: PolicyFile | null;
+}
+
+/** A policy file, ready to be evaluated; can be sent to a worker. */
+export interface PolicyFile {
+  /** As it was asked for. */
+  readonly path: string;
+  /** Of its definition. */
+  readonly name: string;
+  readonly about: string;
+  /** JavaScript, a line for each line of the file; see `policy-source.ts`. */
+  readonly code: string;
+  /** Of the bytes of the file, hex. */
+  readonly sha256: string;
+  readonly tunables: OwnTunables;
+  readonly values: Readonly<Record<string, TunableValue>>;
 }
 
 const DEFAULT_ENVIRONMENT: Environment = {
@@ -58,7 +77,7 @@ export function parsePolicy(text: string): Policy {
   let policy: Policy = { ...preset(presetName), name: text };
   for (const change of changes) {
     if (change === '') continue;
-    policy = applyChange(policy, change);
+    policy = changePolicy(policy, change);
   }
   return policy;
 }
@@ -70,7 +89,7 @@ function preset(name: string): Policy {
     throw new UserError('policy', `unknown policy "${name}"`, {}, didYouMean(name, names));
   }
   if (found.from !== null) {
-    return { ...found.changes.reduce(applyChange, preset(found.from)), name, preset: name };
+    return { ...found.changes.reduce(changePolicy, preset(found.from)), name, preset: name };
   }
   return {
     name,
@@ -81,14 +100,18 @@ function preset(name: string): Policy {
     environment: DEFAULT_ENVIRONMENT,
     mechanisms: DEFAULT_MECHANISMS,
     costs: costProfile('none'),
+    file: null,
   };
 }
 
-function applyChange(policy: Policy, change: string): Policy {
+/** The policy with `name=value`, `FEATURE` or `NO_FEATURE`; its name stays. Throws `UserError` (code `policy`). */
+export function changePolicy(policy: Policy, change: string): Policy {
+  const own = policy.file?.tunables ?? {};
   const equals = change.indexOf('=');
   if (equals < 0) return applyFeature(policy, change);
   const name = change.slice(0, equals).trim();
   const value = change.slice(equals + 1).trim();
+  if (Object.hasOwn(own, name)) return withOwnTunable(policy, name, value);
   if (name in PARTS) return applyPart(policy, name as PartName, value);
   if (name.startsWith('cost.')) return { ...policy, costs: withCost(policy.costs, name.slice(5), value) };
   const setting = SETTINGS[name];
@@ -100,9 +123,26 @@ function applyChange(policy: Policy, change: string): Policy {
   const feature = featureNamed(name);
   if (feature !== undefined) return withFeature(policy, feature, parseBool(name, value));
   const costs = costParameters(policy.costs).map((p) => `cost.${p.name}`);
-  const known = [...Object.keys(PARTS), ...Object.keys(SETTINGS), ...Object.keys(DEFAULT_FEATURES), ...costs];
+  const known = [
+    ...Object.keys(own),
+    ...Object.keys(PARTS),
+    ...Object.keys(SETTINGS),
+    ...Object.keys(DEFAULT_FEATURES),
+    ...costs,
+  ];
   const hint = didYouMean(name, known) || '`steelyard policy show linux-6.1` lists all parts, tunables and features';
   throw new UserError('policy', `policy "${policy.name}" has no part, tunable or feature "${name}"`, {}, hint);
+}
+
+/** Is this the name of a part, tunable or feature that every policy has? */
+export function takesSetting(name: string): boolean {
+  return name in PARTS || name in SETTINGS || featureNamed(name) !== undefined;
+}
+
+function withOwnTunable(policy: Policy, name: string, value: string): Policy {
+  const file = policy.file!;
+  const values = { ...file.values, [name]: parseSetting(name, ownSetting(file.tunables[name]!), value) };
+  return { ...policy, file: { ...file, values } };
 }
 
 function applyPart(policy: Policy, name: PartName, value: string): Policy {
@@ -155,7 +195,7 @@ function withFeature(policy: Policy, feature: keyof Features, on: boolean): Poli
 
 /** One thing that a policy decides, for people to read. */
 export interface PolicySetting {
-  readonly section: 'part' | 'tunable' | 'feature' | 'cost';
+  readonly section: 'own' | 'part' | 'tunable' | 'feature' | 'cost';
   readonly name: string;
   readonly value: string;
   readonly about: string;
@@ -205,7 +245,17 @@ function settingsBeside(policy: Policy, base: Policy): PolicySetting[] {
     const changed = value !== costText(parameter, profile);
     return { section: 'cost', name: `cost.${parameter.name}`, value, about: parameter.about, values: [], changed };
   });
-  return [...parts, ...tunables, ...features, ...costs];
+  return [...ownSettings(policy), ...parts, ...tunables, ...features, ...costs];
+}
+
+/** Tunables of a policy file. */
+function ownSettings({ file }: Policy): PolicySetting[] {
+  if (file === null) return [];
+  return Object.entries(file.tunables).map(([name, tunable]) => {
+    const { kind, about, values } = ownSetting(tunable);
+    const value = valueText(kind, file.values[name]!);
+    return { section: 'own', name, value, about, values, changed: file.values[name] !== tunable.default };
+  });
 }
 
 /** What the simulated scheduler is built from. */

@@ -22,14 +22,18 @@ import {
 } from './mechanisms.ts';
 import type { Policy } from './policy.ts';
 
-type SettingKind = 'ns' | 'int' | 'bool' | 'word';
+export type SettingKind = 'ns' | 'int' | 'bool' | 'word';
 
-export interface Setting {
+/** What a value can be. */
+export interface ValueSpec {
   readonly kind: SettingKind;
   readonly about: string;
   readonly values?: readonly string[];
   readonly min?: number;
   readonly max?: number;
+}
+
+export interface Setting extends ValueSpec {
   /** Only this fair class knows it. */
   readonly fair?: FairClass;
   readonly get: (p: Policy) => number | boolean | string;
@@ -188,7 +192,7 @@ export const SETTINGS: Readonly<Record<string, Setting>> = {
   },
 };
 
-export function parseSetting(name: string, setting: Setting, value: string): number | boolean | string {
+export function parseSetting(name: string, setting: ValueSpec, value: string): number | boolean | string {
   if (setting.kind === 'bool') return parseBool(name, value);
   if (setting.kind === 'word') {
     if (setting.values !== undefined && !setting.values.includes(value)) {
@@ -225,9 +229,12 @@ export function parseTime(text: string): number | undefined {
 }
 
 export function settingText(setting: Setting, policy: Policy): string {
-  const value = setting.get(policy);
+  return valueText(setting.kind, setting.get(policy));
+}
+
+export function valueText(kind: SettingKind, value: number | boolean | string): string {
   if (typeof value === 'boolean') return value ? 'on' : 'off';
-  return setting.kind === 'ns' && typeof value === 'number' && value > 0 ? timeText(value) : String(value);
+  return kind === 'ns' && typeof value === 'number' && value > 0 ? timeText(value) : String(value);
 }
 
 /** As `parseTime` reads it, in the largest unit that divides it. */

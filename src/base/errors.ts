@@ -14,7 +14,8 @@ export type UserErrorCode =
   | 'machine' // a machine description makes no sense
   | 'workload' // a workload makes no sense, or not on this machine
   | 'policy' // an unknown policy, part or value
-  | 'limit'; // something is larger than we take
+  | 'limit' // something is larger than we take
+  | 'hook'; // a policy file did something wrong while it ran
 
 /** Where in an input something is wrong. Lines and columns count from 1, offsets are bytes from 0. */
 export interface Place {
@@ -44,9 +45,9 @@ export class UserError extends Error {
   /** The message without place and hint. */
   readonly what: string;
 
-  constructor(code: UserErrorCode, what: string, place: Place = {}, hint = '') {
+  constructor(code: UserErrorCode, what: string, place: Place = {}, hint = '', options?: { readonly cause: unknown }) {
     const at = formatPlace(place);
-    super((at === '' ? what : `${at}: ${what}`) + (hint === '' ? '' : ` (${hint})`));
+    super((at === '' ? what : `${at}: ${what}`) + (hint === '' ? '' : ` (${hint})`), options);
     this.code = code;
     this.what = what;
     this.place = place;

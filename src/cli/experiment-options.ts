@@ -1,9 +1,11 @@
 /** What `run` and `compare` have in common: which machine, which load, how long, which seed. */
+import { dirname } from 'node:path';
 import { type Command, InvalidArgumentError } from 'commander';
-import { type Policy, parsePolicy } from '../balance/policy.ts';
+import type { Policy } from '../balance/policy.ts';
 import { parseTime } from '../balance/settings.ts';
 import { UserError } from '../base/errors.ts';
 import { loadMachine } from '../experiment/machine-file.ts';
+import { loadPolicy } from '../experiment/policy-file.ts';
 import { loadScenario, MAX_RUNS, MAX_SEED, type Scenario } from '../experiment/scenario.ts';
 import { loadWorkload } from '../experiment/workload-file.ts';
 import type { Topology } from '../machine/topology.ts';
@@ -59,7 +61,7 @@ export function loadExperiment(path: string | undefined, flags: ExperimentFlags)
     const missing = machineSpec === undefined ? '--machine' : '--workload';
     throw new UserError('usage', `${missing} is missing`, {}, 'give a scenario file, or --machine and --workload');
   }
-  const policies = (flags.policy ?? scenario.policies ?? ['linux-6.1']).map(parsePolicy);
+  const policies = policiesOf(path, scenario, flags);
   const machine = loadMachine(machineSpec);
   const workload = loadWorkload(workloadSpec, machine.nrCpus, { capacities: [...machine.capacity] });
   for (const warning of workload.warnings) process.stderr.write(`steelyard: ${warningText(warning)}\n`);
@@ -78,6 +80,14 @@ export function loadExperiment(path: string | undefined, flags: ExperimentFlags)
     warmupNs,
     runs: flags.runs ?? scenario.runs ?? null,
   };
+}
+
+/** Files that a scenario names are relative to it. */
+function policiesOf(path: string | undefined, scenario: Partial<Scenario>, flags: ExperimentFlags): readonly Policy[] {
+  if (flags.policy !== undefined || path === undefined) {
+    return (flags.policy ?? ['linux-6.1']).map((text) => loadPolicy(text));
+  }
+  return (scenario.policies ?? ['linux-6.1']).map((text) => loadPolicy(text, dirname(path)));
 }
 
 function warningText(warning: WorkloadReading['warnings'][number]): string {

@@ -13,6 +13,7 @@ export const EXIT_CODES: Readonly<Record<UserErrorCode, number>> = {
   workload: 6,
   policy: 7,
   limit: 8,
+  hook: 9,
 };
 const INTERNAL = 1;
 const INTERRUPTED = 130;

@@ -13,7 +13,7 @@ import { addRunCommand } from './run-command.ts';
 const EXIT_CODE_HELP = `
 Exit codes: 0 done, 1 a mistake of ours, 2 wrong use, 3 a file is missing or cannot be read or written, 4 a file is not
 what it should be, 5 the machine makes no sense, 6 the workload makes no sense or does not fit the machine, 7 unknown
-policy, part or value, 8 larger than we take, 130 interrupted.`;
+policy, part or value, 8 larger than we take, 9 a policy file did something wrong while it ran, 130 interrupted.`;
 
 installHandlers();
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'));

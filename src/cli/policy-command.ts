@@ -1,7 +1,8 @@
 /** `steelyard policy`: what policies there are, and what one consists of. */
 import type { Command } from 'commander';
-import { parsePolicy, policySettings, presetDifferences } from '../balance/policy.ts';
+import { type Policy, type PolicyFile, policySettings, presetDifferences } from '../balance/policy.ts';
 import { PRESETS } from '../balance/presets.ts';
+import { loadPolicy } from '../experiment/policy-file.ts';
 import { costParameters } from '../machine/cost-parameters.ts';
 import { type CostProfile, costProfile, listCostProfiles } from '../machine/cost-profile.ts';
 import { costProfilesText, costSourcesText } from '../report/cost-text.ts';
@@ -18,7 +19,7 @@ export function addPolicyCommand(program: Command): void {
   policy
     .command('show')
     .description('print what a policy consists of, and what each part can be')
-    .argument('<policy>', 'such as linux-6.1,newidle=off')
+    .argument('<policy>', 'such as linux-6.1,newidle=off, or a policy file: ./my-balancer.ts,density=4')
     .option('--json', 'print JSON')
     .action(show);
   policy
@@ -36,10 +37,11 @@ function list(flags: JsonFlag): void {
 }
 
 function show(text: string, flags: JsonFlag): void {
-  const policy = parsePolicy(text);
+  const policy = loadPolicy(text);
   const settings = policySettings(policy);
   const differences = presetDifferences(policy.preset);
-  if (flags.json === true) return printJson({ name: policy.name, preset: policy.preset, settings, differences });
+  if (flags.json === true) return printJson({ ...describe(policy), settings, differences });
+  if (policy.file !== null) process.stdout.write(fileText(policy.file));
   process.stdout.write(policyText(policy.name, settings, policy.preset, differences));
 }
 
@@ -56,4 +58,14 @@ function costsJson(profile: CostProfile): unknown {
     return { name, unit, value: parameter.get(profile), about, source };
   });
   return { profile: profile.name, parameters };
+}
+
+function describe({ name, preset, file }: Policy): object {
+  if (file === null) return { name, preset };
+  const { path, about, sha256 } = file;
+  return { name, preset, file: { path, name: file.name, about, sha256 } };
+}
+
+function fileText({ name, about, sha256 }: PolicyFile): string {
+  return `${name}${about === '' ? '' : `: ${about}`}\nsha256 ${sha256}\n\n`;
 }

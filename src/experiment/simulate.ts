@@ -4,9 +4,10 @@
 import { type Figure, FigureList } from '../analysis/figure-catalogue.ts';
 import { FiguresSink } from '../analysis/figures.ts';
 import { domainFaults, kernelConfig, type Policy, policyHooks, withFeatures } from '../balance/policy.ts';
+import { UserBalance } from '../balance/user/user-balance.ts';
 import type { Topology } from '../machine/topology.ts';
 import { buildDomains } from '../sched/build-domains.ts';
-import type { Counter } from '../sched/hooks.ts';
+import type { BalanceHooks, Counter } from '../sched/hooks.ts';
 import { takeSchedstat } from '../sched/schedstat.ts';
 import { type EndReason, Simulation } from '../sched/simulation.ts';
 import type { EventKind } from '../trace/events.ts';
@@ -15,6 +16,7 @@ import type { Schedstat } from '../trace/schedstat.ts';
 import type { TraceSink } from '../trace/sink.ts';
 import { tee } from '../trace/tee.ts';
 import type { WorkloadReading } from '../workload/reading.ts';
+import { evaluatePolicy } from './policy-module.ts';
 
 /** Everything that decides a run: the same plan gives the same trace, byte for byte. Can be sent to a worker. */
 export interface RunPlan {
@@ -71,14 +73,14 @@ export function* simulateInSteps(plan: RunPlan, options: RunOptions = {}): Gener
   const policy = withFeatures(plan.policy, workload.features);
   const record = options.sink === undefined ? RECORDINGS.figures : (options.record ?? RECORDINGS.full);
   const figures = new FiguresSink({ fromNs: plan.warmupNs, observed: RECORDINGS.figures });
-  const hooks = policyHooks(policy, machine.nrCpus);
+  const hooks = hooksOf(policy, machine.nrCpus);
   const simulation = new Simulation({
     topology: machine,
     domains: buildDomains(machine, domainFaults(policy)),
     workload: workload.workload,
     config: kernelConfig(policy, plan.seed),
     hooks,
-    source: policy.name,
+    source: sourceName(policy),
     sink: options.sink === undefined ? figures : tee(figures, options.sink),
     record: [
       ...new Set([...record, ...RECORDINGS.figures, ...(options.decisions === true ? RECORDINGS.decisions : [])]),
@@ -86,7 +88,8 @@ export function* simulateInSteps(plan: RunPlan, options: RunOptions = {}): Gener
     durationNs: plan.durationNs ?? workload.workload.durationNs,
     checkInvariants: options.checkInvariants ?? false,
   });
-  simulation.run(plan.warmupNs);
+  // What happens at that very moment counts.
+  simulation.run(plan.warmupNs - 1);
   const before = new Map(hooks.counters());
   for (let until = 0; !simulation.run(until); until += STEP_NS) {
     options.onProgress?.(simulation.now);
@@ -104,9 +107,27 @@ export function* simulateInSteps(plan: RunPlan, options: RunOptions = {}): Gener
   };
 }
 
+function hooksOf(policy: Policy, nrCpus: number): BalanceHooks {
+  const base = policyHooks(policy, nrCpus);
+  return policy.file === null ? base : new UserBalance(base, evaluatePolicy(policy.file), nrCpus);
+}
+
+/** What made a trace: the bytes of a policy file are part of it. */
+function sourceName(policy: Policy): string {
+  return policy.file === null ? policy.name : `${policy.name} (sha256 ${policy.file.sha256})`;
+}
+
+/** Figures that are what a policy file counted. */
+const OWN_COUNTERS = 'policy.count.';
+
 /** What the policy's mechanisms counted since the warm-up. */
 function mechanismFigures(counters: readonly Counter[], before: ReadonlyMap<string, number>): readonly Figure[] {
   const list = new FigureList();
-  for (const [name, value] of counters) list.add(name, value - (before.get(name) ?? 0));
+  for (const [name, value] of counters) {
+    const own = name.startsWith(OWN_COUNTERS) ? name.slice(OWN_COUNTERS.length) : null;
+    const counted = value - (before.get(name) ?? 0);
+    if (own === null) list.add(name, counted);
+    else list.add(`${OWN_COUNTERS}{name}`, counted, own);
+  }
   return list.figures;
 }

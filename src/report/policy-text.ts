@@ -2,6 +2,7 @@
 import type { PolicySetting } from '../balance/policy.ts';
 
 const TITLES: Readonly<Record<PolicySetting['section'], string>> = {
+  own: 'Its own: name=value',
   part: 'Parts: name=value',
   tunable: 'Tunables and environment: name=value',
   feature: 'Scheduler features: NAME or NO_NAME',
@@ -16,8 +17,9 @@ export function policyText(
   differences: readonly PolicySetting[],
 ): string {
   const lines = [name, ''];
-  for (const section of ['part', 'tunable', 'feature', 'cost'] as const) {
+  for (const section of ['own', 'part', 'tunable', 'feature', 'cost'] as const) {
     const rows = settings.filter((setting) => setting.section === section);
+    if (rows.length === 0) continue;
     const nameWidth = Math.max(...rows.map((row) => row.name.length));
     const valueWidth = Math.max(...rows.map((row) => row.value.length));
     lines.push(TITLES[section]);

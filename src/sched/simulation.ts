@@ -78,8 +78,8 @@ export class Simulation {
     const { latMemNs, latRemNs } = config.costs;
     k.remoteMemory = latMemNs > 0 && latRemNs > latMemNs && workload.kinds.some((kind) => (kind.memoryBound ?? 0) > 0);
     k.hooks = options.hooks;
-    k.watch = options.hooks.watches;
     k.hooks.started();
+    k.watch = options.hooks.watches;
     const limit = options.durationNs === undefined ? workload.durationNs : options.durationNs;
     this.#end = limit ?? Number.POSITIVE_INFINITY;
     this.#check = options.checkInvariants ?? false;

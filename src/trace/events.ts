@@ -130,6 +130,7 @@ export const MIGRATE_CAUSES = [
   'numa',
   'steal',
   'push',
+  'policy',
 ] as const;
 export type MigrateCauseName = (typeof MIGRATE_CAUSES)[number];
 export const MigrateCause = {
@@ -148,6 +149,8 @@ export const MigrateCause = {
   NUMA: 11,
   STEAL: 12,
   PUSH: 13,
+  /** A policy file of the user's. */
+  POLICY: 14,
 } as const;
 
 /** Names of the topology levels by their index in the kernel's table; 5 and above are NUMA. @spec 04 §1 */
