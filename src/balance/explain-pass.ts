@@ -58,7 +58,7 @@ function settleReason(env: LbEnv, moved: number): void {
     if (env.refused[reason]! <= most) continue;
     most = env.refused[reason]!;
     env.reason = reason as Reason;
-    env.why = 'for most of the tasks that were looked at';
+    env.why = '';
   }
   if (most === 0) env.refuse(Reason.LOST_RACE, 'the queue had nothing to give');
 }

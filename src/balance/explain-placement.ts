@@ -28,6 +28,7 @@ export function scanned(cpu: number): void {
 /** The task goes to `chosen`. It is about to be enqueued, and is not yet. */
 export function decidePlacement(task: number, prev: number, chosen: number, flags: number): void {
   if (cpus.size > 0) lookedAt('scanned', cpus);
+  if (k.inInterrupt) fact('in_interrupt', 1);
   let reason: Reason = Reason.NONE;
   if (!freeCpu(chosen)) {
     fact('nr_running', rq.nrRunning[chosen]!);

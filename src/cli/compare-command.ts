@@ -9,6 +9,7 @@ import { comparisonTable } from '../report/comparison-table.ts';
 import { costsText } from '../report/cost-text.ts';
 import { formatTime } from '../report/numbers.ts';
 import { sensitivityText } from '../report/sensitivity-text.ts';
+import { compareDecisions } from './compare-decisions.ts';
 import {
   addExperimentOptions,
   type ExperimentFlags,
@@ -25,6 +26,8 @@ interface CompareFlags extends ExperimentFlags {
   readonly traces?: string;
   /** True without names. */
   readonly sensitivity?: string | true;
+  readonly decisions?: boolean;
+  readonly firstDivergence?: boolean;
 }
 
 const DEFAULT_RUNS = 10;
@@ -41,6 +44,11 @@ export function addCompareCommand(program: Command): void {
       '--sensitivity [costs]',
       'again with each cost halved and doubled, or those named (line,atomic): which verdicts survive',
     )
+    .option('--decisions', 'with --traces: in our own form (.steelyard), with decisions for `steelyard explain`')
+    .option(
+      '--first-divergence',
+      'instead: the first decision at which each policy parts from the baseline, at one seed',
+    )
     .action(compareCommand);
 }
 
@@ -55,20 +63,24 @@ async function compareCommand(path: string | undefined, flags: CompareFlags): Pr
       'give two policies or more: --policy A --policy B',
     );
   }
+  checkFlags(flags);
+  if (flags.firstDivergence === true) return compareDecisions(experiment, flags.json === true);
   const runs = experiment.runs ?? DEFAULT_RUNS;
+  const decisions = flags.decisions === true;
   const traceFiles =
     flags.traces === undefined
       ? []
       : traceNames(
           flags.traces,
           policies.map(({ name }) => name),
+          decisions ? 'steelyard' : 'perfetto-trace',
         );
   const { sensitivity } = flags;
   const variations =
     sensitivity === undefined ? [] : costVariations(policies, sensitivity === true ? [] : sensitivity.split(','));
   const total = runs * policies.length * (1 + variations.length);
   const progress = startProgress(total);
-  const plan = { ...experiment, runs, traceFiles };
+  const plan = { ...experiment, runs, traceFiles, decisions };
   const pool = {
     ...(flags.jobs === undefined ? {} : { threads: flags.jobs }),
     onProgress: (simulatedNs: number, done: number) => {
@@ -89,16 +101,28 @@ async function compareCommand(path: string | undefined, flags: CompareFlags): Pr
       `\n${costsText(policies)}` +
       (varied === null ? '' : `\n${sensitivityText(varied, flags.all === true)}`),
   );
-  for (const file of traceFiles) process.stderr.write(`wrote ${file}: open it in https://ui.perfetto.dev\n`);
+  const use = decisions ? '`steelyard explain` reads it' : 'open it in https://ui.perfetto.dev';
+  for (const file of traceFiles) process.stderr.write(`wrote ${file}: ${use}\n`);
+}
+
+/** Throws `UserError` for what does not go together. */
+function checkFlags({ decisions, firstDivergence, traces, runs, jobs, all, sensitivity }: CompareFlags): void {
+  if (firstDivergence === true && (traces ?? runs ?? jobs ?? all ?? decisions ?? sensitivity) !== undefined) {
+    const what = '--first-divergence makes one run of each policy and prints no figures';
+    throw new UserError('usage', what, {}, 'leave out --traces, --decisions, --runs, --jobs, --all and --sensitivity');
+  }
+  if (decisions === true && traces === undefined) {
+    throw new UserError('usage', 'decisions are kept in traces, and none are written', {}, 'add --traces FOLDER');
+  }
 }
 
 /** A file for each policy, named after it. */
-function traceNames(folder: string, policies: readonly string[]): string[] {
+function traceNames(folder: string, policies: readonly string[], extension: string): string[] {
   try {
     mkdirSync(folder, { recursive: true });
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     throw new UserError('file', `cannot make the folder: ${reason}`, { file: folder });
   }
-  return policies.map((policy) => join(folder, `${policy.replace(/[^\w.=-]+/g, '_')}.perfetto-trace`));
+  return policies.map((policy) => join(folder, `${policy.replace(/[^\w.=-]+/g, '_')}.${extension}`));
 }

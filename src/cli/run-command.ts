@@ -13,6 +13,7 @@ import { tee } from '../trace/tee.ts';
 import { addExperimentOptions, type Experiment, type ExperimentFlags, loadExperiment } from './experiment-options.ts';
 import { comparisonJson, printJson, wantsColor } from './output.ts';
 import { startProgress } from './progress.ts';
+import { finish } from './steps.ts';
 
 interface RunFlags extends Omit<ExperimentFlags, 'policy'> {
   readonly policy?: string;
@@ -77,20 +78,6 @@ async function perform(experiment: Experiment, flags: RunFlags): Promise<RunResu
   trace?.file.commit();
   record?.commit(result.schedstat!);
   return result;
-}
-
-/** How long signals may have to wait, ms. */
-const PAUSE_MS = 50;
-
-/** Takes all steps, and lets signals through now and then. */
-async function finish(steps: Generator<void, RunResult>): Promise<RunResult> {
-  for (let paused = performance.now(); ; ) {
-    const { done, value } = steps.next();
-    if (done === true) return value;
-    if (performance.now() - paused < PAUSE_MS) continue;
-    await new Promise((resolve) => setImmediate(resolve));
-    paused = performance.now();
-  }
 }
 
 function endText(result: RunResult): string {

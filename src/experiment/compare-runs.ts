@@ -23,6 +23,8 @@ export interface ComparePlan {
   readonly warmupNs: number;
   /** Where to keep the trace of the first run of each policy, in their order; default: nowhere. */
   readonly traceFiles?: readonly string[];
+  /** With decision records; the files must be of a form that keeps them. */
+  readonly decisions?: boolean;
 }
 
 export interface CompareResult {
@@ -63,7 +65,8 @@ function jobsOf(plan: ComparePlan): Job[] {
     policies.forEach((policy, i) => {
       const { machine, workload, durationNs, warmupNs } = plan;
       const one: RunPlan = { machine, workload, policy, seed: plan.seed + run, durationNs, warmupNs };
-      jobs.push({ plan: one, traceFile: run === 0 ? (plan.traceFiles?.[i] ?? null) : null });
+      const traceFile = run === 0 ? (plan.traceFiles?.[i] ?? null) : null;
+      jobs.push({ plan: one, traceFile, decisions: traceFile !== null && plan.decisions === true });
     });
   }
   return jobs;

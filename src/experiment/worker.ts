@@ -16,6 +16,8 @@ import { openTraceFile } from './trace-file.ts';
 export interface Job {
   readonly plan: RunPlan;
   readonly traceFile?: string | null;
+  /** With decision records. */
+  readonly decisions?: boolean;
   readonly lab?: LabTasks;
 }
 
@@ -59,7 +61,7 @@ function answer(job: Job, report: (progress: Answer) => void): Answer {
   }
 }
 
-function perform({ plan, traceFile, lab }: Job, report: (progress: Answer) => void): JobResult {
+function perform({ plan, traceFile, decisions = false, lab }: Job, report: (progress: Answer) => void): JobResult {
   let reported = performance.now();
   const onProgress = (nowNs: number) => {
     if (performance.now() - reported < REPORT_MS) return;
@@ -81,6 +83,7 @@ function perform({ plan, traceFile, lab }: Job, report: (progress: Answer) => vo
   }
   const result = simulate(plan, {
     onProgress,
+    decisions,
     schedstat: labSink !== null,
     ...(sinks.length === 0 ? {} : { sink: tee(...sinks) }),
   });

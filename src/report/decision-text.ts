@@ -4,41 +4,47 @@
  *   12.004000 ms  CPU 3  newidle: gated by avg_idle: avg_idle < max_newidle_lb_cost of the lowest domain
  *                          avg_idle 18 us, max_newidle_lb_cost 500 us
  */
-import type { FoundDecision } from '../analysis/decision-search.ts';
+import type { FoundDecision } from '../analysis/named-decisions.ts';
 import { formatCpuList } from '../machine/cpumask.ts';
-import { type Decision, type DecisionGroup, REASONS } from '../trace/decisions.ts';
+import { type Decision, type DecisionGroup, type KnownReason, REASONS } from '../trace/decisions.ts';
 import { levelName } from '../trace/events.ts';
-import type { TraceTables } from '../trace/sink.ts';
 import { formatTime } from './numbers.ts';
 import { plural } from './words.ts';
 
 const IDLE_TYPES = ['idle', 'busy', 'newidle'];
 const MIGRATION_TYPES = ['migrate_load', 'migrate_util', 'migrate_task', 'migrate_misfit'];
-const REASON_TEXTS = new Map(REASONS.map(({ name, text }) => [name, text]));
+const REASON_TEXTS = new Map<KnownReason, string>([
+  ...REASONS.map(({ name, text }) => [name, text] as const),
+  ['not_recorded', 'why is not recorded'],
+]);
 const INDENT = ' '.repeat(16);
 /** Facts that are told in lines of their own. */
-const TOLD_ELSEWHERE = ['imbalance', 'migration_type'];
+const TOLD_ELSEWHERE = ['imbalance', 'migration_type', 'in_interrupt'];
 
 /** The lines of a decision. */
-export function decisionText(found: FoundDecision, tables: TraceTables): string {
+export function decisionText(found: FoundDecision): string {
   const { decision } = found;
-  const time = `${(decision.timeNs / 1e6).toFixed(6)} ms`;
-  const head = `${time}  CPU ${decision.onCpu}  ${subject(found, tables)}: ${outcome(decision)}`;
-  return [head, ...details(found, tables).map((line) => INDENT + line)].map((line) => `${line}\n`).join('');
+  const head = `${(decision.timeNs / 1e6).toFixed(6)} ms  CPU ${decision.onCpu}  ${outcomeText(found)}`;
+  return [head, ...details(found).map((line) => INDENT + line)].map((line) => `${line}\n`).join('');
+}
+
+/** Its first line: what was decided, and why. */
+export function outcomeText(found: FoundDecision): string {
+  return `${subject(found)}: ${outcome(found.decision)}`;
 }
 
 /** What is decided. */
-function subject(found: FoundDecision, tables: TraceTables): string {
+function subject(found: FoundDecision): string {
   const { decision } = found;
   const { kind, cpu, onCpu, level, idle, task, by } = decision;
   const whose = cpu === onCpu ? '' : ` for CPU ${cpu}`;
   switch (kind) {
     case 'wakeup':
-      return `${task < 0 ? 'a wakeup' : `${taskText(task, found, tables)} is woken`} by ${taskText(by, found, tables)}`;
+      return `${taskText(task, found)} is woken by ${wakerText(found)}`;
     case 'fork':
-      return `${taskText(task, found, tables)} is forked by ${taskText(by, found, tables)}`;
+      return `${taskText(task, found)} is forked by ${taskText(by, found)}`;
     case 'exec':
-      return `${taskText(task, found, tables)} executes a program`;
+      return `${taskText(task, found)} executes a program`;
     case 'balance':
       return `load_balance ${levelName(level)} (${IDLE_TYPES[idle] ?? 'unknown'})${whose}`;
     case 'newidle':
@@ -48,7 +54,7 @@ function subject(found: FoundDecision, tables: TraceTables): string {
     case 'active-balance':
       return `active balance of CPU ${cpu}`;
     default:
-      return `${kind}${task < 0 ? '' : ` of ${taskText(task, found, tables)}`}${whose}`;
+      return `${kind}${task < 0 ? '' : ` of ${taskText(task, found)}`}${whose}`;
   }
 }
 
@@ -81,7 +87,7 @@ function outcome(decision: Decision): string {
 }
 
 /** What it saw. */
-function details(found: FoundDecision, tables: TraceTables): string[] {
+function details(found: FoundDecision): string[] {
   const { decision } = found;
   const { facts, groups, looked, tasks } = decision;
   const lines: string[] = [];
@@ -93,19 +99,31 @@ function details(found: FoundDecision, tables: TraceTables): string[] {
   const others = [...facts].filter(([name]) => !TOLD_ELSEWHERE.includes(name));
   if (others.length > 0) lines.push(others.map(([name, value]) => factText(name, value)).join(', '));
   for (const { task, reason, why } of tasks) {
-    lines.push(`${taskText(task, found, tables)}: ${REASON_TEXTS.get(reason)}${why === '' ? '' : `, ${why}`}`);
+    lines.push(`${taskText(task, found)}: ${REASON_TEXTS.get(reason)}${why === '' ? '' : `, ${why}`}`);
   }
   return lines;
 }
 
+/** More groups of a level than these are counted, not shown: the local one, the one singled out, and others. */
+const MAX_GROUPS = 8;
+
 function groupLines(groups: readonly DecisionGroup[], { level, kind }: Decision): string[] {
   const mark = { local: 'local', chosen: kind === 'balance' ? 'busiest' : 'idlest', other: '' };
-  return groups.map((g) => {
+  const nrOthers = new Map<number, number>();
+  const shown = groups.filter((g) => {
+    if (g.role !== 'other') return true;
+    const n = (nrOthers.get(g.level) ?? 0) + 1;
+    nrOthers.set(g.level, n);
+    return n <= MAX_GROUPS - 2;
+  });
+  const lines = shown.map((g) => {
     const where = g.level === level ? '' : `${levelName(g.level)} `;
     const load = g.type === 'overloaded' ? `, avg_load ${g.avgLoad}` : '';
     const state = `${g.type}, ${g.nrRunning} running, ${g.idleCpus} of ${g.weight} idle, load ${g.load}, util ${g.util} of ${g.capacity}${load}`;
     return `${where}group ${`{${formatCpuList(g.cpus)}}`.padEnd(8)} ${mark[g.role].padEnd(7)} ${state}`;
   });
+  const more = groups.length - shown.length;
+  return more === 0 ? lines : [...lines, `and ${plural(more, 'other group')}`];
 }
 
 /** `avg_idle 18 us`: the name's last part tells the unit. */
@@ -113,18 +131,26 @@ function factText(name: string, value: number): string {
   const m = /^(.*)_(ns|ms|jiffies)$/.exec(name);
   if (m === null) return `${name} ${value}`;
   if (m[2] === 'ns') return `${m[1]} ${value < 0 ? `${value} ns` : formatTime(value)}`;
-  return `${m[1]} ${value} ${m[2]}`;
+  return `${m[1]!.replace('due_in', 'due in')} ${value} ${m[2]}`;
+}
+
+/** Who wakes: the idle task wakes nobody by itself. */
+function wakerText(found: FoundDecision): string {
+  const { by, facts } = found.decision;
+  if (by < 0) return 'an interrupt';
+  return facts.has('in_interrupt') ? `an interrupt of ${taskText(by, found)}` : taskText(by, found);
 }
 
 /** `comm-pid` as trace-cmd has it. */
-function taskText(task: number, { names }: FoundDecision, tables: TraceTables): string {
-  return task < 0 ? 'the idle task' : `${names.get(task) ?? ''}-${tables.tasks[task]!.pid}`;
+function taskText(id: number, { tasks }: FoundDecision): string {
+  const task = tasks.get(id);
+  return task === undefined ? 'the idle task' : `${task.comm}-${task.pid}`;
 }
 
 /** A decision as the JSON of `steelyard explain --json`; null is what it has not. */
-export function decisionJson({ decision, names }: FoundDecision, tables: TraceTables): unknown {
+export function decisionJson({ decision, tasks }: FoundDecision): unknown {
   const { timeNs, kind, onCpu, cpu, level, idle, chosen, moved, reason, why } = decision;
-  const task = (id: number) => (id < 0 ? null : { comm: names.get(id) ?? '', pid: tables.tasks[id]!.pid });
+  const task = (id: number) => tasks.get(id) ?? null;
   return {
     timeNs,
     kind,

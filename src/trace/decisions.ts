@@ -124,10 +124,13 @@ export interface DecisionGroup {
   readonly avgLoad: number;
 }
 
+/** Traces made by others do not tell every reason. */
+export type KnownReason = ReasonName | 'not_recorded';
+
 export interface DecisionTask {
   /** Trace task id. */
   readonly task: number;
-  readonly reason: ReasonName;
+  readonly reason: KnownReason;
   readonly why: string;
 }
 
@@ -147,7 +150,7 @@ export interface Decision {
   readonly chosen: number;
   /** Tasks moved. */
   readonly moved: number;
-  readonly reason: ReasonName;
+  readonly reason: KnownReason;
   /** The rule that decided, in the kernel's words; may be empty. */
   readonly why: string;
   readonly facts: ReadonlyMap<string, number>;
@@ -156,7 +159,8 @@ export interface Decision {
   readonly tasks: readonly DecisionTask[];
 }
 
-interface Draft extends Decision {
+/** A decision about which more is to be said. */
+export interface DecisionDraft extends Decision {
   readonly facts: Map<string, number>;
   readonly groups: DecisionGroup[];
   readonly looked: { what: string; cpus: readonly number[] }[];
@@ -169,7 +173,7 @@ const ROLES = ['other', 'local', 'chosen'] as const;
 export class Decisions implements TraceSink {
   readonly #take: (decision: Decision) => void;
   #tables!: TraceTables;
-  #draft: Draft | null = null;
+  #draft: DecisionDraft | null = null;
 
   constructor(take: (decision: Decision) => void) {
     this.#take = take;
@@ -198,7 +202,7 @@ export class Decisions implements TraceSink {
     this.#take(draft);
   }
 
-  #begin(timeNs: number, onCpu: number, task: number, args: Float64Array): Draft {
+  #begin(timeNs: number, onCpu: number, task: number, args: Float64Array): DecisionDraft {
     return {
       timeNs,
       kind: DECISION_KINDS[args[0]!] ?? 'policy',
@@ -219,7 +223,7 @@ export class Decisions implements TraceSink {
     };
   }
 
-  #add(draft: Draft, kind: EventKind, task: number, args: Float64Array): void {
+  #add(draft: DecisionDraft, kind: EventKind, task: number, args: Float64Array): void {
     const { masks } = this.#tables;
     switch (kind) {
       case Ev.DECISION_FACT:
