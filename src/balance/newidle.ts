@@ -61,14 +61,14 @@ export class Newidle {
     updateMisfitStatus(-1, cpu);
     if (k.recorder.on[Ev.NEWIDLE]) recordNewidle(cpu);
     if (rq.ttwuPending[cpu] !== 0) {
-      if (k.tracing) record(Ev.NEWIDLE_RET, cpu, 0);
       if (k.deciding) decideNewidle(cpu, Reason.LOST_RACE, 'a wakeup is on its way (ttwu_pending)');
+      if (k.tracing) record(Ev.NEWIDLE_RET, cpu, 0);
       return false;
     }
     rq.idleStamp[cpu] = rq.clock[cpu]!;
     if (k.cpuActive[cpu] === 0) {
-      if (k.tracing) record(Ev.NEWIDLE_RET, cpu, 0);
       if (k.deciding) decideNewidle(cpu, Reason.OUT_OF_SCOPE, 'the CPU is not active');
+      if (k.tracing) record(Ev.NEWIDLE_RET, cpu, 0);
       return false;
     }
     this.#next[cpu] = k.jiffies + k.hz;
