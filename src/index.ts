@@ -49,6 +49,14 @@ export { buildTopology, type MachineDescription, type Topology } from './machine
 export { type MachineJson, machineJson, machineText } from './report/machine.ts';
 export { buildDomains } from './sched/build-domains.ts';
 export { Simulation, type SimulationOptions } from './sched/simulation.ts';
+export {
+  DECISION_KINDS,
+  type Decision,
+  type DecisionGroup,
+  Decisions,
+  type DecisionTask,
+  REASONS,
+} from './trace/decisions.ts';
 export { readTrace, TraceDiskWriter } from './trace/disk.ts';
 export { EVENTS, Ev, type EventKind } from './trace/events.ts';
 export { FtraceTextWriter } from './trace/ftrace-text.ts';

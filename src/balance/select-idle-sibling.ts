@@ -14,6 +14,8 @@ import { because, scanned } from './explain-placement.ts';
 import { sisPropCharge, sisPropLimit } from './sis-prop.ts';
 import { sharesCache } from './wake-affine.ts';
 
+const NONE_IDLE = 'select_idle_cpu: no CPU of the LLC idles: the target';
+
 export class IdleSearch {
   /** CPUs still worth visiting in a search for a whole core. */
   readonly #set: Uint32Array;
@@ -84,7 +86,7 @@ export class IdleSearch {
       }
     }
     const cpu = this.#selectIdleCpu(task, llc, hasCore, target);
-    if (cpu < 0) return because(target, 'select_idle_cpu found none: the target it is');
+    if (cpu < 0) return target;
     return because(
       cpu,
       hasCore ? 'select_idle_cpu: an idle core, or else an idle CPU' : 'select_idle_cpu: the next idle CPU',
@@ -120,7 +122,7 @@ export class IdleSearch {
     if (k.features.SIS_UTIL && shared >= 0) {
       nr = sd.nrIdleScan[shared]! + 1;
       if (k.deciding) fact('nr_idle_scan', nr - 1);
-      if (nr === 1) return -1;
+      if (nr === 1) return because(-1, 'nr_idle_scan is 0, the LLC too busy to be searched: the target');
     }
     if (!hasCore) {
       const before = this.#scanned;
@@ -140,7 +142,7 @@ export class IdleSearch {
       if (this.#selectIdleCore(cpu)) return cpu;
     }
     sd.hasIdleCores[shared] = 0;
-    return this.#fallback;
+    return this.#fallback >= 0 ? this.#fallback : because(-1, NONE_IDLE);
   }
 
   /** The first free CPU among the next `nr - 1`. */
@@ -153,12 +155,12 @@ export class IdleSearch {
       const at = first + i < weight ? first + i : first + i - weight;
       const cpu = sd.lists[base + at]!;
       if (!allowed(task, cpu)) continue;
-      if (--nr === 0) return -1;
+      if (--nr === 0) return because(-1, 'select_idle_cpu found none within nr_idle_scan: the target');
       this.#scanned++;
       if (k.deciding) scanned(cpu);
       if (freeCpu(cpu)) return cpu;
     }
-    return -1;
+    return because(-1, NONE_IDLE);
   }
 
   #loadSet(task: number, llc: number): void {

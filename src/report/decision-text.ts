@@ -67,10 +67,11 @@ function outcome(decision: Decision): string {
     case 'wakeup':
     case 'fork':
     case 'exec': {
-      const from = chosen === cpu ? ', where it was' : ` (prev ${cpu})`;
+      const same = kind === 'fork' ? ', where its parent is' : ', where it was';
+      const from = chosen === cpu ? same : ` (prev ${cpu})`;
       const busy = decision.facts.get('nr_running');
       const crowd = busy === undefined ? '' : `, which has ${busy} running`;
-      const limits = reason === 'out_of_scope' ? '; idle CPUs were out of scope' : '';
+      const limits = reason === 'out_of_scope' ? '; there were idle CPUs out of scope' : '';
       return `to CPU ${chosen}${from}${crowd}${because}${limits}`;
     }
     case 'nohz-kick':

@@ -141,13 +141,13 @@ describe('a placement', () => {
       ...wakeup,
       chosen: 2,
       reason: 'out_of_scope',
-      why: 'select_idle_cpu found none: the target it is',
+      why: 'nr_idle_scan is 0: the target',
       facts: new Map([['nr_running', 2]]),
       looked: [{ what: 'idle in another LLC, not looked at', cpus: [8, 9] }],
     });
     assert.equal(
       lines[0],
-      '12.345678 ms  CPU 0  hog-0-1001 is woken by an interrupt: to CPU 2, where it was, which has 2 running: select_idle_cpu found none: the target it is; idle CPUs were out of scope',
+      '12.345678 ms  CPU 0  hog-0-1001 is woken by an interrupt: to CPU 2, where it was, which has 2 running: nr_idle_scan is 0: the target; there were idle CPUs out of scope',
     );
     assert.equal(lines[1], 'idle in another LLC, not looked at: CPU 8-9');
   });
