@@ -58,9 +58,12 @@ export class IdleTracking {
     if (!this.#nohz && !this.#lazy && this.cpus.has(cpu)) this.cpus.delete(cpu);
   }
 
-  /** A search has come to the CPU and found that it does not idle. */
+  /**
+   * A search has come to the CPU and found that it does not idle. A CPU that only waits for what was promised to it keeps
+   * its bit: nothing may come after all, and then it would not be seen again in this spell.
+   */
   foundWrong(cpu: number): void {
-    if (this.#lazy && this.cpus.has(cpu)) this.cpus.delete(cpu);
+    if (this.#lazy && rq.curr[cpu] !== cpu && this.cpus.has(cpu)) this.cpus.delete(cpu);
   }
 
   /** Takes the bit out of the mask for good; false if somebody else was first. */

@@ -179,10 +179,15 @@ export class MainlineBalance implements BalanceHooks {
 
   nohzCall(cpu: number): void {
     nohzCsdFunc(cpu);
+    this.push?.called(cpu);
   }
 
   activeBalanceStop(cpu: number): void {
     this.#lb.activeBalanceStop(cpu);
+  }
+
+  pushStop(cpu: number, task: number, target: number): void {
+    this.push?.stopped(cpu, task, target);
   }
 
   idleTaskPicked(cpu: number): void {

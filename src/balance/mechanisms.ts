@@ -47,7 +47,7 @@ export interface SharedRunqTunables {
 }
 
 /** @spec 21 §5-6 */
-export const PUSH_EXECUTORS = ['callback', 'callback_double'] as const;
+export const PUSH_EXECUTORS = ['callback', 'callback_double', 'ipi_pull', 'ipi_pull_batch', 'stopper'] as const;
 export const PUSH_TRIGGERS = ['put_prev', 'enqueue', 'tick', 'preempt'] as const;
 export const PUSH_CLAIMS = ['none', 'clear_bit', 'token', 'pending', 'cursor'] as const;
 export const PUSH_PREDICATES = ['nayak', 'eas'] as const;

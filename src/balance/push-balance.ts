@@ -8,7 +8,8 @@ import * as rq from '../sched/rq.ts';
 import { IdleTracking } from './idle-tracking.ts';
 import { LlcMap } from './llc-map.ts';
 import type { Mechanisms, PushTunables } from './mechanisms.ts';
-import { Push, pushable, yielded } from './push.ts';
+import { Push } from './push.ts';
+import { pushable, yielded } from './push-task.ts';
 import { PushableLists } from './pushable-list.ts';
 
 export class PushBalance {
@@ -83,5 +84,13 @@ export class PushBalance {
 
   callback(cpu: number): number {
     return this.#push.callback(cpu);
+  }
+
+  called(cpu: number): void {
+    this.#push.called(cpu);
+  }
+
+  stopped(cpu: number, task: number, target: number): void {
+    this.#push.stopped(cpu, task, target);
   }
 }

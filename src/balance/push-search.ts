@@ -24,11 +24,15 @@ export class PushSearch {
   #llcs!: LlcMap;
   /** Of the walk of an LLC: CPUs that may still be looked at. */
   #left = 0;
+  /** CPUs found since the batch began: each is asked once. */
+  #batch = 0;
+  readonly #foundIn: Float64Array;
 
-  constructor(tunables: PushTunables, idle: IdleTracking, claims: PushClaims) {
+  constructor(nrCpus: number, tunables: PushTunables, idle: IdleTracking, claims: PushClaims) {
     this.#tunables = tunables;
     this.#idle = idle;
     this.#claims = claims;
+    this.#foundIn = new Float64Array(nrCpus).fill(-1);
   }
 
   started(llcs: LlcMap): void {
@@ -37,7 +41,14 @@ export class PushSearch {
 
   /** A CPU for a task of CPU `from`, claimed by the executing CPU, or -1. `waited`: how long the task has been listed, ns. */
   find(task: number, from: number, waited: number): number {
-    return this.#tunables.search === 'flat' ? this.#flat(task, from) : this.#near(task, from, waited);
+    const target = this.#tunables.search === 'flat' ? this.#flat(task, from) : this.#near(task, from, waited);
+    if (target >= 0) this.#foundIn[target] = this.#batch;
+    return target;
+  }
+
+  /** Until the next call no CPU is found twice. */
+  beginBatch(): void {
+    this.#batch++;
   }
 
   #near(task: number, from: number, waited: number): number {
@@ -94,7 +105,7 @@ export class PushSearch {
   /** Looks at a CPU that is marked as idle. */
   #suits(task: number, from: number, cpu: number): boolean {
     this.#idle.cpus.read(cpu);
-    if (cpu === from || !allowed(task, cpu)) return false;
+    if (cpu === from || !allowed(task, cpu) || this.#foundIn[cpu] === this.#batch) return false;
     this.#left--;
     charge(k.thisCpu, this.#llcs.of[cpu] === this.#llcs.of[k.thisCpu] ? k.costs.scanLlcNs : k.costs.scanFarNs);
     if (!idleCpu(cpu)) {

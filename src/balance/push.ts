@@ -12,32 +12,26 @@
  * may choose the same target. @deviates 21 §3.3: until it arrives the task stays on its old queue (as it does with both
  * locks held) instead of on none, so that it may also be taken or chosen there; then the push has missed. @spec 21
  */
-import { activateTask, checkPreemptCurr, deactivateTask, setTaskCpu } from '../sched/activate.ts';
-import * as avg from '../sched/averages.ts';
-import { AVG_SE } from '../sched/averages.ts';
-import * as cfs from '../sched/cfs-rq.ts';
-import { updateRqClock } from '../sched/clock.ts';
-import * as se from '../sched/entity.ts';
-import { type Counter, UNFINISHED } from '../sched/hooks.ts';
+import { type Counter, StopWork, UNFINISHED } from '../sched/hooks.ts';
 import { k } from '../sched/kernel.ts';
 import { takeLock } from '../sched/line-access.ts';
-import { utilEst } from '../sched/load-avg.ts';
 import * as loop from '../sched/loop.ts';
 import { Todo } from '../sched/loop.ts';
-import { allowed } from '../sched/predicates.ts';
 import * as rq from '../sched/rq.ts';
 import { Line } from '../sched/shared-lines.ts';
-import { charge, owes } from '../sched/signals.ts';
+import { charge, owes, sendCall } from '../sched/signals.ts';
+import { queueStopWork } from '../sched/stopper.ts';
 import * as tasks from '../sched/tasks.ts';
-import { Class, OnRq } from '../sched/tasks.ts';
+import { Class } from '../sched/tasks.ts';
 import { MigrateCause } from '../trace/events.ts';
-import { throttledPair } from './detach.ts';
 import type { IdleTracking } from './idle-tracking.ts';
 import type { LlcMap } from './llc-map.ts';
 import type { PushTunables } from './mechanisms.ts';
 import { PushBooks } from './push-books.ts';
 import { PushClaims } from './push-claim.ts';
+import { PullRequests } from './push-pull.ts';
 import { PushSearch } from './push-search.ts';
+import { movable, moveWaiting } from './push-task.ts';
 import type { PushableLists } from './pushable-list.ts';
 
 const Stage = { NONE: 0, NEXT: 1, MOVE: 2 } as const;
@@ -48,6 +42,9 @@ export class Push {
   readonly #claims: PushClaims;
   readonly #search: PushSearch;
   readonly #books: PushBooks;
+  readonly #requests: PullRequests;
+  /** Targets take tasks themselves. */
+  readonly #pulls: boolean;
 
   // Of the callback that each CPU executes: where it is, since when, and the push at hand.
   readonly #stage: Uint8Array;
@@ -55,6 +52,8 @@ export class Push {
   readonly #pushSince: Float64Array;
   readonly #task: Int32Array;
   readonly #target: Int32Array;
+  /** Of the last push that each stopper was asked for. */
+  readonly #stopSince: Float64Array;
   /** The queues it is for, first to be done first; and of each queue the next, and who is to do it (-1: nobody). */
   readonly #first: Int32Array;
   readonly #last: Int32Array;
@@ -65,13 +64,16 @@ export class Push {
     this.#tunables = tunables;
     this.#lists = lists;
     this.#claims = new PushClaims(nrCpus, tunables.claim, idle);
-    this.#search = new PushSearch(tunables, idle, this.#claims);
+    this.#search = new PushSearch(nrCpus, tunables, idle, this.#claims);
     this.#books = new PushBooks(nrCpus);
+    this.#requests = new PullRequests(nrCpus);
+    this.#pulls = tunables.executor === 'ipi_pull' || tunables.executor === 'ipi_pull_batch';
     this.#stage = new Uint8Array(nrCpus);
     this.#since = new Float64Array(nrCpus);
     this.#pushSince = new Float64Array(nrCpus);
     this.#task = new Int32Array(nrCpus);
     this.#target = new Int32Array(nrCpus);
+    this.#stopSince = new Float64Array(nrCpus);
     this.#first = new Int32Array(nrCpus).fill(-1);
     this.#last = new Int32Array(nrCpus).fill(-1);
     this.#nextQueue = new Int32Array(nrCpus).fill(-1);
@@ -164,6 +166,12 @@ export class Push {
       return;
     }
     this.#pushSince[cpu] = k.now;
+    this.#search.beginBatch();
+    if (this.#pulls) {
+      this.#askTargets(queue, task);
+      this.#endOfQueue(cpu, queue);
+      return;
+    }
     this.#lists.remove(task);
     const target = this.#search.find(task, queue, this.#lists.waited(task));
     if (target < 0) {
@@ -174,16 +182,78 @@ export class Push {
       this.#endOfQueue(cpu, queue);
       return;
     }
+    if (this.#tunables.executor === 'stopper') {
+      this.#stopSince[queue] = k.now;
+      queueStopWork(queue, { kind: StopWork.PUSH, task, cpu: target, cause: MigrateCause.PUSH, waiter: -1 });
+      this.#endOfQueue(cpu, queue);
+      return;
+    }
     this.#task[cpu] = task;
     this.#target[cpu] = target;
     this.#stage[cpu] = Stage.MOVE;
     this.#lock(queue, target);
   }
 
+  // ---- executors other than the busy CPU
+
+  /** The busy CPU only finds and claims: one target for the head of the list, or as many as tasks wait. */
+  #askTargets(queue: number, task: number): void {
+    const batch = this.#tunables.executor === 'ipi_pull_batch';
+    for (let next = task; next >= 0; next = batch ? this.#lists.after(next) : -1) {
+      const target = this.#search.find(next, queue, this.#lists.waited(next));
+      if (target < 0) {
+        this.#books.noTarget++;
+        return;
+      }
+      this.#requests.post(target, queue);
+      sendCall(target);
+    }
+  }
+
+  /** The call arrives at the target. Unlike whoever called it knows at once whether it still idles. */
+  called(cpu: number): void {
+    if (!this.#requests.has(cpu)) return;
+    const before = loop.debt[cpu]!;
+    while (this.#requests.next(cpu)) this.#pull(cpu, this.#requests.queue, this.#requests.since);
+    this.#books.idleNs += loop.debt[cpu]! - before;
+  }
+
+  #pull(cpu: number, queue: number, since: number): void {
+    const taken = rq.nrRunning[cpu] !== 0 || rq.wakeListHead[cpu]! >= 0 ? -1 : this.#headFor(cpu, queue);
+    if (taken < 0) {
+      this.#books.misses++;
+      this.#claims.release(cpu);
+      return;
+    }
+    moveWaiting(taken, queue, cpu);
+    charge(cpu, k.costs.detachNs + k.costs.attachNs);
+    this.#claims.arrived(cpu);
+    this.#books.pushed(taken, cpu, since, false);
+  }
+
+  /** First of the list of the queue that may come, which is locked and looked at for it. */
+  #headFor(cpu: number, queue: number): number {
+    takeLock(Line.RQ_LOCK + queue, k.costs.detachNs);
+    let task = this.#lists.head(queue);
+    while (task >= 0 && !movable(task, queue, cpu)) task = this.#lists.after(task);
+    return task;
+  }
+
+  /** The stopper of the queue's CPU does its part; the two switches for it are the busy CPU's too. */
+  stopped(queue: number, task: number, target: number): void {
+    const { detachNs, attachNs, pickNs, switchOtherMmNs } = k.costs;
+    this.#books.busyNs += detachNs + attachNs + 2 * (pickNs + switchOtherMmNs);
+    this.#finishMove(task, queue, target, this.#stopSince[queue]!);
+  }
+
   /** What is wrong with the claims, or null. */
   checkBooks(): string | null {
     const underWay = new Uint8Array(k.nrCpus);
-    for (let cpu = 0; cpu < k.nrCpus; cpu++) if (this.#stage[cpu] === Stage.MOVE) underWay[this.#target[cpu]!] = 1;
+    for (let cpu = 0; cpu < k.nrCpus; cpu++) {
+      if (this.#stage[cpu] === Stage.MOVE) underWay[this.#target[cpu]!] = 1;
+      if (this.#requests.has(cpu)) underWay[cpu] = 1;
+      for (const work of k.stoppers.queues[cpu]!) if (work.kind === StopWork.PUSH) underWay[work.cpu] = 1;
+    }
     return this.#claims.checkBooks(underWay);
   }
 
@@ -210,49 +280,22 @@ export class Push {
     const target = this.#target[cpu]!;
     this.#stage[cpu] = Stage.NEXT;
     const queue = this.#first[cpu]!;
+    if (!this.#finishMove(task, queue, target, this.#pushSince[cpu]!)) return;
+    charge(cpu, k.costs.attachNs);
+    if (this.#tunables.executor === 'callback') takeLock(Line.RQ_LOCK + queue, 0);
+  }
+
+  /** Moves the task that was meant for the target, if that can still be done. */
+  #finishMove(task: number, queue: number, target: number, since: number): boolean {
     if (!movable(task, queue, target)) {
       this.#books.misses++;
       this.#claims.release(target);
-      return;
+      return false;
     }
     const pileup = rq.nrRunning[target] !== 0 || rq.wakeListHead[target]! >= 0;
     moveWaiting(task, queue, target);
-    charge(cpu, k.costs.attachNs);
-    if (this.#tunables.executor === 'callback') takeLock(Line.RQ_LOCK + queue, 0);
     this.#claims.arrived(target);
-    this.#books.pushed(task, target, this.#pushSince[cpu]!, pileup);
+    this.#books.pushed(task, target, since, pileup);
+    return true;
   }
-}
-
-/** Does the task still wait on that queue, and may it go there? */
-function movable(task: number, queue: number, target: number): boolean {
-  if (tasks.alive[task] === 0 || tasks.cpu[task] !== queue || tasks.onRq[task] !== OnRq.QUEUED) return false;
-  if (tasks.schedClass[task] !== Class.FAIR || tasks.onCpu[task] !== 0 || rq.curr[queue] === task) return false;
-  return allowed(task, target) && k.cpuActive[target] !== 0 && !throttledPair(task, queue, target);
-}
-
-function moveWaiting(task: number, queue: number, target: number): void {
-  updateRqClock(queue);
-  deactivateTask(queue, task, 0);
-  setTaskCpu(task, target, MigrateCause.PUSH, -1);
-  updateRqClock(target);
-  activateTask(target, task, 0);
-  checkPreemptCurr(target, task, 0);
-}
-
-/** Is the task one for the list? @spec 21 §2 */
-export function pushable(task: number, predicate: PushTunables['predicate']): boolean {
-  if (tasks.nrAllowed[task]! <= 1) return false;
-  return predicate === 'nayak' || (!k.overutilized && stuck(task));
-}
-
-/** The task may never sleep, and so never be placed anew by a wakeup. */
-export function stuck(task: number): boolean {
-  const wanted = Math.max(utilEst(task), avg.runnableAvg[AVG_SE + task]!);
-  return wanted > rq.cpuCapacity[tasks.cpu[task]!]!;
-}
-
-/** The task has yielded since it was last chosen. */
-export function yielded(task: number): boolean {
-  return cfs.skipBuddy[se.cfsRq[task]!] === task;
 }

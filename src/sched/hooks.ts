@@ -13,7 +13,7 @@ export const UNFINISHED = -1000;
 export const Wake = { EXEC: 2, FORK: 4, TTWU: 8, SYNC: 16, MIGRATED: 32 } as const;
 
 /** What a stopper thread is asked to do. @spec 08 §5 */
-export const StopWork = { MIGRATE: 0, ACTIVE_BALANCE: 1 } as const;
+export const StopWork = { MIGRATE: 0, ACTIVE_BALANCE: 1, PUSH: 2 } as const;
 
 /**
  * What a policy wants to be told besides the decisions every policy makes. What nobody watches costs one test of a bit.
@@ -54,10 +54,12 @@ export interface BalanceHooks {
   idleIterationStep(cpu: number): number;
   /** The tick of an idle CPU has just been stopped. @spec 07 §3.1 */
   tickStopped(cpu: number): void;
-  /** A nohz kick arrives. @spec 07 §4.2 */
+  /** A function call arrives, such as a nohz kick. @spec 07 §4.2 */
   nohzCall(cpu: number): void;
   /** The stopper of the CPU performs an active balance. @spec 06 §11 */
   activeBalanceStop(cpu: number): void;
+  /** The stopper of the CPU is to move a waiting task. @spec 21 §5 */
+  pushStop(cpu: number, task: number, target: number): void;
   /** The idle task has been picked. @spec 05 §4.1 */
   idleTaskPicked(cpu: number): void;
   /** The current CFS task (-1: none) changed or ticked. @spec 07 §6 */
@@ -109,6 +111,7 @@ export class NullHooks implements BalanceHooks {
   tickStopped(): void {}
   nohzCall(): void {}
   activeBalanceStop(): void {}
+  pushStop(): void {}
   idleTaskPicked(): void {}
   updateMisfitStatus(): void {}
   fairCountChanged(): void {}

@@ -42,6 +42,10 @@ export function stopperStep(cpu: number): void {
     k.hooks.activeBalanceStop(cpu);
     return;
   }
+  if (work.kind === StopWork.PUSH) {
+    k.hooks.pushStop(cpu, work.task, work.cpu);
+    return;
+  }
   migrateByStopper(cpu, work);
   if (work.waiter >= 0) tryToWakeUp(work.waiter, TASK_NORMAL, 0);
 }

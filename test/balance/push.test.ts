@@ -197,3 +197,129 @@ test('spec 21 check 4: two idle CPUs, three tasks: two are pushed, the third is 
   assert.ok(isListed(m.slot('d')));
   assert.deepEqual([counted('pushes'), counted('no_target'), counted('callbacks')], [2, 1, 1]);
 });
+
+/** A busy CPU that puts one task back every few ms, and an idle one; costs as on a server. */
+function onePush(executor: string) {
+  const run = simulate({
+    machine: 2,
+    policy: `${PUSH},push.executor=${executor},costs=milan,idle.tracking=all_llc`,
+    main: FIRST,
+    tasks: { b: { program: [RUN(1)] }, a: {} },
+    untilMs: 60,
+  });
+  return { run, counters: new Map(k.hooks.counters()) };
+}
+
+describe('spec 21 check 9: who pays', () => {
+  test('a pull by the target costs the busy CPU less and the task more time than a callback', () => {
+    const callback = onePush('callback').counters;
+    const pull = onePush('ipi_pull').counters;
+    for (const counters of [callback, pull]) assert.equal(counters.get('push.pushes'), 1);
+    assert.ok(pull.get('push.work_busy_ms')! < callback.get('push.work_busy_ms')!);
+    assert.equal(callback.get('push.work_idle_ms'), 0);
+    assert.ok(pull.get('push.work_idle_ms')! > 0);
+  });
+
+  test('the pulled task runs later by the call and the lock', () => {
+    // Nothing costs anything but what the two do differently.
+    const latency = (executor: string, costs: Record<string, number>) => {
+      const policy = `${PUSH},push.executor=${executor},idle.tracking=all_llc`;
+      simulate({ machine: 2, policy, main: FIRST, tasks: { b: { program: [RUN(1)] }, a: {} }, costs });
+      return new Map(k.hooks.counters()).get('push.run_latency_ms')!;
+    };
+    assert.equal(latency('callback', { ipiSendNs: 600 }), 0);
+    assert.equal(latency('ipi_pull', { ipiSendNs: 600 }), 0);
+    assert.equal(latency('ipi_pull', { ipiDeliverNs: 800 }), 0.0008);
+    assert.equal(latency('callback', { ipiDeliverNs: 800 }), 0.0008, 'the kick that ends its idling');
+    const all = { ipiDeliverNs: 800, irqNs: 300, detachNs: 400, attachNs: 500 };
+    assert.equal(latency('callback', all), 0.0015, 'it is detached before the kick');
+    assert.equal(latency('ipi_pull', all), 0.002, 'it is detached and attached after the call');
+  });
+
+  test('the stopper switches twice more on the busy CPU', () => {
+    const switches = (executor: string) =>
+      onePush(executor)
+        .run.of(Ev.SCHED_SWITCH)
+        .filter((e) => e.cpu === 0).length;
+    assert.equal(switches('stopper'), switches('callback') + 2);
+  });
+});
+
+test('spec 21 check 9: under load a called target may find nothing any more', () => {
+  const yields = [{ op: 'loop', count: 0 }, RUN(0.05), { op: 'yield' }, RUN(0.02), SLEEP(0.1), { op: 'end' }] as const;
+  const tasksOf = Object.fromEntries(Array.from({ length: 12 }, (_, i) => [`t${i}`, { program: yields }]));
+  simulate({
+    machine: 4,
+    policy:
+      'linux-6.1,push=on,push.executor=ipi_pull,push.scan_max=100,costs=milan,idle.tracking=all_llc,idle_governor=menu',
+    tasks: tasksOf,
+    untilMs: 60,
+  });
+  assert.ok(counted('pushes') > 20, `${counted('pushes')} pushes`);
+  assert.ok(counted('misses') > 0);
+});
+
+describe('spec 21 check 8: pile-up', () => {
+  /** 16 busy CPUs, each with one task that waits and a callback that is due; CPU 16 idles. */
+  function simultaneous(claim: string) {
+    const names = Array.from({ length: 16 }, (_, i) => [`r${i}`, `w${i}`]).flat();
+    const m = still(machine(17), names, 'linux-6.1,costs=milan');
+    const policy = `${PUSH},push.search=flat,idle.tracking=all_llc,push.claim=${claim}`;
+    k.hooks = policyHooks(parsePolicy(policy), k.nrCpus);
+    k.watch = k.hooks.watches;
+    k.hooks.started();
+    for (let cpu = 0; cpu < 16; cpu++) k.hooks.idleLeft(cpu);
+    for (let cpu = 0; cpu < 16; cpu++) puts(m, cpu, `r${cpu}`, `w${cpu}`);
+    const due = Array.from({ length: 16 }, (_, cpu) => cpu);
+    // Each takes a step; time passes; each takes the next.
+    for (let round = 0; round < 8; round++) {
+      for (const cpu of due) {
+        k.thisCpu = cpu;
+        loop.debt[cpu] = 0;
+        loop.todo[cpu]! &= ~loop.Todo.PAY;
+        k.hooks.balanceCallback(cpu);
+      }
+      k.now += 5000;
+    }
+    return { there: rq.nrRunning[16]!, here: due.filter((cpu) => rq.nrRunning[cpu] === 2).length };
+  }
+
+  test('without a claim several tasks may be placed on one CPU', () => {
+    const { there, here } = simultaneous('none');
+    assert.ok(there > 1);
+    assert.equal(there + here, 16);
+    assert.equal(counted('pileups'), there - 1);
+  });
+
+  for (const claim of ['clear_bit', 'token', 'pending']) {
+    test(`${claim}: exactly one, and 15 stay`, () => {
+      assert.deepEqual(simultaneous(claim), { there: 1, here: 15 });
+      assert.equal(counted('pileups'), 0);
+    });
+  }
+});
+
+describe('spec 21 check 10: idle spells shorter than a tick', () => {
+  // The spells end before the tick of an idle CPU is ever stopped.
+  const short = [{ op: 'loop', count: 0 }, RUN(0.3), SLEEP(0.09), { op: 'end' }] as const;
+  const tasksOf = {
+    ...Object.fromEntries(Array.from({ length: 4 }, (_, i) => [`s${i}`, { cpus: [i], program: short }])),
+    a: { cpus: [0, 1, 2, 3] },
+    b: { cpus: [0, 1, 2, 3] },
+  };
+  const pushes = (tracking: string) => {
+    const policy = `${PUSH},idle_governor=menu,costs=milan,idle.tracking=${tracking}`;
+    simulate({ machine: 4, policy, main: FIRST, tasks: tasksOf, untilMs: 200 });
+    return counted('pushes');
+  };
+
+  test('are seen only by masks of all idle CPUs', () => {
+    const all = ['all_llc', 'all_llc_lazy', 'all_sharded'].map(pushes);
+    const nohz = pushes('nohz_global');
+    assert.equal(nohz, 0);
+    assert.ok(
+      all.every((n) => n > 5),
+      `${all}`,
+    );
+  });
+});
