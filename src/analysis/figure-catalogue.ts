@@ -494,6 +494,20 @@ export const FIGURES: readonly FigureSpec[] = [
     nullWhen: 'the policy file does not count it',
   },
   {
+    pattern: 'pull_one.attempts',
+    unit: 'count',
+    better: null,
+    meaning: 'Times that a CPU about to idle looked for a CPU with a pushable task (newidle=pull_one).',
+    nullWhen: 'newidle is not pull_one',
+  },
+  {
+    pattern: 'pull_one.pulls',
+    unit: 'count',
+    better: null,
+    meaning: 'Tasks it then took.',
+    nullWhen: 'newidle is not pull_one',
+  },
+  {
     pattern: 'lost_events',
     unit: 'count',
     better: null,

@@ -46,6 +46,8 @@ const Search = { NEWIDLE: 0, STEAL: 1 } as const;
 export class MainlineBalance implements BalanceHooks {
   readonly watches: number;
   readonly #parts: Parts;
+  /** A CPU that runs out of work looks into the domains. */
+  readonly #searches: boolean;
   readonly #idleSearch: IdleSearch;
   readonly #idlestSearch: IdlestSearch;
   readonly #lb: LoadBalancer;
@@ -62,9 +64,10 @@ export class MainlineBalance implements BalanceHooks {
   constructor(policy: Pick<Policy, 'parts' | 'mechanisms'>, nrCpus: number) {
     const { parts, mechanisms } = policy;
     this.#parts = parts;
-    this.#steal = parts.steal === 'on' ? new TaskStealing(nrCpus, mechanisms.steal) : null;
+    this.#steal = parts.steal === 'on' || parts.newidle === 'steal' ? new TaskStealing(nrCpus, mechanisms.steal) : null;
     this.#shared = parts.shared_runq === 'on' ? new SharedRunq(nrCpus, mechanisms.sharedRunq) : null;
-    this.push = parts.push === 'on' ? new PushBalance(nrCpus, mechanisms) : null;
+    const lists = parts.push === 'on' || parts.newidle === 'pull_one';
+    this.push = lists ? new PushBalance(nrCpus, mechanisms, parts) : null;
     this.watches =
       (this.#steal === null ? 0 : Watch.FAIR_COUNT) |
       (this.#shared === null ? 0 : Watch.QUEUE | Watch.RUN) |
@@ -74,7 +77,9 @@ export class MainlineBalance implements BalanceHooks {
     this.#idleSearch = wakeupScope === 'llc' ? new IdleSearch(nrCpus) : new WideIdleSearch(nrCpus, wakeupScope);
     this.#idlestSearch = new IdlestSearch(byLoad);
     this.#lb = new LoadBalancer(new LbEnv(nrCpus), new DomainStats(byLoad), parts.active === 'stopper');
-    this.#newidle = new Newidle(nrCpus, this.#lb, mechanisms.newidle, this.#shared);
+    const first = [this.#shared, this.push?.pull].filter((search) => search != null);
+    this.#searches = parts.newidle !== 'off' && parts.newidle !== 'steal';
+    this.#newidle = new Newidle(nrCpus, this.#lb, mechanisms.newidle, first, parts.newidle === 'off_below_numa');
     this.#rebalance = new Rebalance(nrCpus, this.#lb, parts.serialize === 'due');
     this.#nohz = new NohzBalancer(nrCpus, this.#rebalance);
     this.#mode = new Uint8Array(nrCpus);
@@ -108,10 +113,10 @@ export class MainlineBalance implements BalanceHooks {
 
   newidleBegin(cpu: number): boolean {
     this.#search[cpu] = Search.NEWIDLE;
-    if (this.#parts.newidle === 'off') {
+    if (!this.#searches) {
       // The idle spell is timed all the same: avg_idle is not newidle's alone.
       rq.idleStamp[cpu] = rq.clock[cpu]!;
-      if (k.deciding) decideNewidle(cpu, Reason.OUT_OF_SCOPE, 'the policy has newidle=off');
+      if (k.deciding) decideNewidle(cpu, Reason.OUT_OF_SCOPE, `the policy has newidle=${this.#parts.newidle}`);
     } else if (this.#newidle.begin(cpu)) {
       return true;
     }

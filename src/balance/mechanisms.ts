@@ -9,7 +9,12 @@ export const NEWIDLE_GATES = ['domain_cost', 'migration_cost', 'none'] as const;
 export const STEAL_SCOPES = ['llc', 'node', 'machine'] as const;
 export const STEAL_STARTS = ['self', 'random', 'last'] as const;
 
+/** @spec 21 §3.2 */
+export const PULL_VARIANTS = ['fixed', 'as_posted'] as const;
+
 export interface NewidleTunables {
+  /** newidle=pull_one: as it was meant, or as it was posted. */
+  readonly pull: (typeof PULL_VARIANTS)[number];
   /** The first gate: avg_idle below the cost of the lowest domain, below migration_cost, or no such gate. */
   readonly gate: (typeof NEWIDLE_GATES)[number];
   /** A failed attempt raises the domain's remembered cost by half. */
@@ -106,7 +111,7 @@ export const DEFAULT_MECHANISMS: Mechanisms = {
     wakeupScope: 'llc',
     dropNumaDomainsOnHotplug: false,
   },
-  newidle: { gate: 'domain_cost', costBump: false },
+  newidle: { pull: 'fixed', gate: 'domain_cost', costBump: false },
   steal: {
     density: 3,
     scope: 'llc',

@@ -23,15 +23,29 @@ import type { LoadBalancer } from './load-balance.ts';
 import type { NewidleTunables } from './mechanisms.ts';
 import { updateMisfitStatus } from './misfit.ts';
 import { bumpNewidleCost, newidleCost, newidleStats } from './newidle-cost.ts';
-import type { SharedRunq } from './shared-runq.ts';
 
 /** Where a newidle balance is. */
-const Step = { DOMAIN: 0, DECIDE: 1, ACCOUNT: 2, SHARED: 3 } as const;
+const Step = { DOMAIN: 0, DECIDE: 1, ACCOUNT: 2, FIRST: 3 } as const;
+
+/** What is tried before the search of domains. */
+export interface FirstSearch {
+  /** It has the gates of the search. */
+  readonly gated: boolean;
+  /** The lowest domain to be searched when it has found nothing; -1: none. */
+  goesOnAt(cpu: number, lowest: number): number;
+  begin(cpu: number): void;
+  /** UNFINISHED, 1 if a task came, else 0. */
+  step(cpu: number): number;
+}
 
 export class Newidle {
   readonly #lb: LoadBalancer;
   readonly #tunables: NewidleTunables;
-  readonly #shared: SharedRunq | null;
+  readonly #first: readonly FirstSearch[];
+  /** Domains below NUMA are not searched. */
+  readonly #numaOnly: boolean;
+  /** Which of the first searches each CPU is at. */
+  readonly #nth: Uint8Array;
   readonly #step: Uint8Array;
   readonly #domain: Int32Array;
   readonly #since: Float64Array;
@@ -41,10 +55,18 @@ export class Newidle {
   readonly #weight: Int32Array;
   readonly #next: Float64Array;
 
-  constructor(nrCpus: number, lb: LoadBalancer, tunables: NewidleTunables, shared: SharedRunq | null = null) {
+  constructor(
+    nrCpus: number,
+    lb: LoadBalancer,
+    tunables: NewidleTunables,
+    first: readonly FirstSearch[] = [],
+    numaOnly = false,
+  ) {
     this.#lb = lb;
     this.#tunables = tunables;
-    this.#shared = shared;
+    this.#first = first;
+    this.#numaOnly = numaOnly;
+    this.#nth = new Uint8Array(nrCpus);
     this.#step = new Uint8Array(nrCpus);
     this.#domain = new Int32Array(nrCpus);
     this.#since = new Float64Array(nrCpus);
@@ -76,13 +98,23 @@ export class Newidle {
     this.#cost[cpu] = 0;
     const lowest = sd.lowest[cpu]!;
     readFrom(Line.OVERLOAD);
-    if (this.#shared !== null && k.overload && !(this.#shared.gated && lowest >= 0 && this.#tooShort(cpu, lowest))) {
-      this.#shared.begin(cpu);
-      this.#domain[cpu] = lowest;
-      this.#step[cpu] = Step.SHARED;
+    this.#domain[cpu] = this.#numaOnly ? firstNumaDomain(cpu) : lowest;
+    this.#nth[cpu] = 0;
+    if (this.#beginFirst(cpu)) return true;
+    return this.#beginWalk(cpu, this.#domain[cpu]!);
+  }
+
+  /** Begins the next of the searches that come before; false if there is none. */
+  #beginFirst(cpu: number): boolean {
+    const lowest = k.sd.lowest[cpu]!;
+    for (; this.#nth[cpu]! < this.#first.length && k.overload; this.#nth[cpu]!++) {
+      const first = this.#first[this.#nth[cpu]!]!;
+      if (first.gated && lowest >= 0 && this.#tooShort(cpu, lowest)) continue;
+      first.begin(cpu);
+      this.#step[cpu] = Step.FIRST;
       return true;
     }
-    return this.#beginWalk(cpu, lowest);
+    return false;
   }
 
   /** The gates of the search from this domain upwards; false if it is over already. */
@@ -102,17 +134,19 @@ export class Newidle {
     return true;
   }
 
-  /** The shared queue has been tried: true if the domains are to be searched. @spec 20 §9 */
-  #afterShared(cpu: number, pulled: number): boolean {
-    const lowest = this.#domain[cpu]!;
-    this.#domain[cpu] = -1;
+  /** A search that comes before the domains is over: true if it goes on, here or there. @spec 20 §9, 21 §3.2 */
+  #afterFirst(cpu: number, pulled: number): boolean {
+    const domain = this.#first[this.#nth[cpu]++]!.goesOnAt(cpu, this.#domain[cpu]!);
     this.#pulled[cpu] = pulled;
+    this.#domain[cpu] = -1;
     if (pulled !== 0 || rq.ttwuPending[cpu] !== 0) {
       this.#finish(cpu);
       return false;
     }
-    const llc = this.#shared!.skipsLlc ? k.sd.tree.sdLlc[cpu]! : -1;
-    return this.#beginWalk(cpu, llc < 0 ? lowest : k.sd.parent[llc]!);
+    this.#domain[cpu] = domain;
+    if (this.#beginFirst(cpu)) return true;
+    this.#domain[cpu] = -1;
+    return this.#beginWalk(cpu, domain);
   }
 
   #tooShort(cpu: number, lowest: number): boolean {
@@ -144,10 +178,10 @@ export class Newidle {
 
   /** Goes on with the search. Its result as hooks.ts has it. */
   step(cpu: number): number {
-    if (this.#step[cpu] === Step.SHARED) {
-      const pulled = this.#shared!.step(cpu);
+    while (this.#step[cpu] === Step.FIRST) {
+      const pulled = this.#first[this.#nth[cpu]!]!.step(cpu);
       if (pulled === UNFINISHED) return UNFINISHED;
-      if (!this.#afterShared(cpu, pulled)) return this.#pulled[cpu]!;
+      if (!this.#afterFirst(cpu, pulled)) return this.#pulled[cpu]!;
     }
     while (this.#domain[cpu]! >= 0) {
       if (this.#step[cpu] === Step.DOMAIN && !this.#enter(cpu)) continue;
@@ -275,4 +309,11 @@ function recordNewidle(cpu: number): void {
   args[6] = sd < 0 ? 0 : k.sd.newidleSuccess[sd]!;
   args[7] = sd < 0 ? 0 : k.sd.maxNewidleLbCost[sd]!;
   k.recorder.emit(Ev.NEWIDLE, k.now, cpu, -1);
+}
+
+/** The lowest NUMA domain of the CPU, or -1. */
+export function firstNumaDomain(cpu: number): number {
+  let domain = k.sd.lowest[cpu]!;
+  while (domain >= 0 && (k.sd.flags[domain]! & SD.NUMA) === 0) domain = k.sd.parent[domain]!;
+  return domain;
 }

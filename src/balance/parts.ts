@@ -14,7 +14,11 @@ export const PARTS = {
   wakeup: { values: ['mainline', 'stay'], about: 'where a woken task goes; stay: where it ran last' },
   fork: { values: ['mainline', 'stay'], about: 'where a new task goes; stay: its parent’s CPU' },
   exec: { values: ['mainline', 'stay'], about: 'where a task goes when it executes a new program' },
-  newidle: { values: ['full', 'off'], about: 'what a CPU does when it runs out of work; full: search its domains' },
+  newidle: {
+    values: ['full', 'pull_one', 'steal', 'off_below_numa', 'off'],
+    about:
+      'what a CPU does when it runs out of work: search its domains; take one pushable task, then search NUMA domains; steal',
+  },
   steal: { values: ['off', 'on'], about: 'after that it takes a waiting task of an overloaded CPU of its LLC' },
   shared_runq: { values: ['off', 'on'], about: 'before that it takes the head of a list of waiting tasks of its LLC' },
   push: { values: ['off', 'on'], about: 'a busy CPU gives tasks that wait to idle CPUs' },

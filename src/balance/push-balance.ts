@@ -1,6 +1,6 @@
 /**
- * Pushing as a policy sees it: the pushable lists, the masks of idle CPUs and the push itself hear of what happens in the
- * scheduler, in this order. @spec 21
+ * Pushing as a policy sees it: the pushable lists, the masks of idle CPUs, the push itself and the pull that goes with it
+ * hear of what happens in the scheduler, in this order. @spec 21
  */
 import type { Counter } from '../sched/hooks.ts';
 import { k } from '../sched/kernel.ts';
@@ -8,36 +8,42 @@ import * as rq from '../sched/rq.ts';
 import { IdleTracking } from './idle-tracking.ts';
 import { LlcMap } from './llc-map.ts';
 import type { Mechanisms, PushTunables } from './mechanisms.ts';
+import type { Parts } from './parts.ts';
+import { PullOne } from './pull-one.ts';
 import { Push } from './push.ts';
 import { pushable, yielded } from './push-task.ts';
 import { PushableLists } from './pushable-list.ts';
 
 export class PushBalance {
-  readonly #tunables: PushTunables;
   readonly lists: PushableLists;
-  readonly #idle: IdleTracking;
-  readonly #push: Push;
+  /** For newidle=pull_one, which needs the lists too. */
+  readonly pull: PullOne | null;
+  readonly #tunables: PushTunables;
+  readonly #idle: IdleTracking | null;
+  readonly #push: Push | null;
 
-  constructor(nrCpus: number, mechanisms: Pick<Mechanisms, 'push' | 'idle'>) {
-    this.#tunables = mechanisms.push;
+  constructor(nrCpus: number, { push, idle, newidle }: Mechanisms, parts: Parts) {
+    this.#tunables = push;
     this.lists = new PushableLists(nrCpus);
-    this.#idle = new IdleTracking(nrCpus, mechanisms.idle);
-    this.#push = new Push(nrCpus, mechanisms.push, this.lists, this.#idle);
+    this.pull = parts.newidle === 'pull_one' ? new PullOne(nrCpus, newidle.pull, this.lists) : null;
+    this.#idle = parts.push === 'on' ? new IdleTracking(nrCpus, idle) : null;
+    this.#push = this.#idle === null ? null : new Push(nrCpus, push, this.lists, this.#idle);
   }
 
   started(): void {
     const llcs = new LlcMap(k.topology, k.sd.tree.llcId, 'machine');
     this.lists.started(llcs);
-    this.#idle.started(llcs);
-    this.#push.started(llcs);
+    this.pull?.started(llcs);
+    this.#idle?.started(llcs);
+    this.#push?.started(llcs);
   }
 
   counters(): readonly Counter[] {
-    return this.#push.counters();
+    return [this.#push, this.pull].flatMap((mechanism) => mechanism?.counters() ?? []);
   }
 
   checkBooks(): string | null {
-    return this.lists.checkBooks() ?? this.#push.checkBooks();
+    return this.lists.checkBooks() ?? this.#push?.checkBooks() ?? null;
   }
 
   // ---- the hooks
@@ -46,12 +52,12 @@ export class PushBalance {
     if (this.#tunables.trigger !== 'enqueue' || rq.curr[cpu] === task || rq.nrRunning[cpu]! < 2) return;
     if (!pushable(task, this.#tunables.predicate)) return;
     this.lists.insert(cpu, task);
-    this.#push.taskQueued(cpu);
+    this.#push?.taskQueued(cpu);
   }
 
   taskDequeued(task: number): void {
     this.lists.remove(task);
-    this.#push.taskDequeued(task);
+    this.#push?.taskDequeued(task);
   }
 
   taskPut(cpu: number, task: number): void {
@@ -61,36 +67,36 @@ export class PushBalance {
 
   taskSet(cpu: number, task: number): void {
     this.lists.remove(task);
-    this.#push.taskSet(cpu, task);
+    this.#push?.taskSet(cpu, task);
   }
 
   idleEntered(cpu: number): void {
-    this.#idle.idleEntered(cpu);
-    this.#push.idleEntered(cpu);
+    this.#idle?.idleEntered(cpu);
+    this.#push?.idleEntered(cpu);
   }
 
   idleLeft(cpu: number): void {
-    this.#idle.idleLeft(cpu);
+    this.#idle?.idleLeft(cpu);
   }
 
   tickStopped(cpu: number): void {
-    this.#idle.tickStopped(cpu);
+    this.#idle?.tickStopped(cpu);
   }
 
   ticked(cpu: number): void {
-    this.#idle.ticked(cpu);
-    this.#push.ticked(cpu);
+    this.#idle?.ticked(cpu);
+    this.#push?.ticked(cpu);
   }
 
   callback(cpu: number): number {
-    return this.#push.callback(cpu);
+    return this.#push === null ? 0 : this.#push.callback(cpu);
   }
 
   called(cpu: number): void {
-    this.#push.called(cpu);
+    this.#push?.called(cpu);
   }
 
   stopped(cpu: number, task: number, target: number): void {
-    this.#push.stopped(cpu, task, target);
+    this.#push?.stopped(cpu, task, target);
   }
 }

@@ -10,6 +10,7 @@ import {
   IDLE_TRACKINGS,
   type Mechanisms,
   NEWIDLE_GATES,
+  PULL_VARIANTS,
   PUSH_CLAIMS,
   PUSH_EXECUTORS,
   PUSH_PREDICATES,
@@ -137,6 +138,9 @@ export const SETTINGS: Readonly<Record<string, Setting>> = {
     values: NEWIDLE_GATES,
   }),
   'newidle.cost_bump': mechanism('newidle', 'costBump', 'bool', 'a failed attempt raises the domain’s cost by half'),
+  'newidle.pull': mechanism('newidle', 'pull', 'word', 'newidle=pull_one: as meant, or as posted', {
+    values: PULL_VARIANTS,
+  }),
   'steal.density': mechanism('steal', 'density', 'int', '2^density CPUs share a line of the mask', { max: 6 }),
   'steal.scope': mechanism('steal', 'scope', 'word', 'how far a CPU goes to steal', { values: STEAL_SCOPES }),
   'steal.start': mechanism('steal', 'start', 'word', 'where the walk of the mask begins', { values: STEAL_STARTS }),

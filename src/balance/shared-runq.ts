@@ -20,6 +20,7 @@ import { MigrateCause } from '../trace/events.ts';
 import { throttledPair } from './detach.ts';
 import { LlcMap } from './llc-map.ts';
 import type { SharedRunqTunables } from './mechanisms.ts';
+import type { FirstSearch } from './newidle.ts';
 
 /** The list's lock is held this long, ns. @spec 24 §3 */
 const HOLD_NS = 320;
@@ -27,7 +28,7 @@ const HOLD_NS = 320;
 /** Of a pull: look at shards, take the task found, over. */
 const Stage = { LOOK: 0, TAKE: 1, DONE: 2 } as const;
 
-export class SharedRunq {
+export class SharedRunq implements FirstSearch {
   readonly #tunables: SharedRunqTunables;
   readonly #firstLine: number;
   /** First shard of each LLC, how many it has; and the home shard of each CPU. */
@@ -92,8 +93,9 @@ export class SharedRunq {
   }
 
   /** Domains up to the LLC's need no search any more. */
-  get skipsLlc(): boolean {
-    return this.#tunables.skipLlc;
+  goesOnAt(cpu: number, lowest: number): number {
+    const llc = this.#tunables.skipLlc ? k.sd.tree.sdLlc[cpu]! : -1;
+    return llc < 0 ? lowest : k.sd.parent[llc]!;
   }
 
   /** The pull has the gate of the search. */

@@ -282,7 +282,7 @@ export class TaskStealing {
 }
 
 /** The task that would run next of those that may go to CPU `to` and are not running, or -1. @spec 20 §5 step 4 */
-function movableTask(source: number, to: number): number {
+export function movableTask(source: number, to: number): number {
   for (let task = rq.cfsTasksTail[source]!; task >= 0; task = tasks.listPrev[task]!) {
     if (throttledPair(task, source, to)) continue;
     if (!allowed(task, to)) {

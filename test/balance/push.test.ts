@@ -28,6 +28,10 @@ function counted(name: string): number {
   return found[1];
 }
 
+function range(n: number): number[] {
+  return Array.from({ length: n }, (_, i) => i);
+}
+
 function isListed(task: number): boolean {
   assert.ok(k.hooks instanceof MainlineBalance);
   return k.hooks.push!.lists.isListed(task);
@@ -301,15 +305,20 @@ describe('spec 21 check 8: pile-up', () => {
 
 describe('spec 21 check 10: idle spells shorter than a tick', () => {
   // The spells end before the tick of an idle CPU is ever stopped.
-  const short = [{ op: 'loop', count: 0 }, RUN(0.3), SLEEP(0.09), { op: 'end' }] as const;
+  const about = (us: number) => ({ kind: 'uniform', minNs: 500 * us, maxNs: 1500 * us, stepNs: 1000 }) as const;
+  const short = [
+    { op: 'loop', count: 0 },
+    { op: 'run', work: about(200) },
+    { op: 'sleep', time: about(60), state: 'S' },
+    { op: 'end' },
+  ] as const;
   const tasksOf = {
-    ...Object.fromEntries(Array.from({ length: 4 }, (_, i) => [`s${i}`, { cpus: [i], program: short }])),
-    a: { cpus: [0, 1, 2, 3] },
-    b: { cpus: [0, 1, 2, 3] },
+    ...Object.fromEntries(range(8).map((i) => [`s${i}`, { cpus: [i], program: short }])),
+    ...Object.fromEntries(range(3).map((i) => [`hog${i}`, {}])),
   };
   const pushes = (tracking: string) => {
     const policy = `${PUSH},idle_governor=menu,costs=milan,idle.tracking=${tracking}`;
-    simulate({ machine: 4, policy, main: FIRST, tasks: tasksOf, untilMs: 200 });
+    simulate({ machine: 8, policy, main: FIRST, tasks: tasksOf, untilMs: 200 });
     return counted('pushes');
   };
 
@@ -322,4 +331,24 @@ describe('spec 21 check 10: idle spells shorter than a tick', () => {
       `${all}`,
     );
   });
+});
+
+describe('every way of pushing pushes', () => {
+  const nap = [{ op: 'loop', count: 0 }, RUN(1), { op: 'yield' }, RUN(2), SLEEP(2), { op: 'end' }] as const;
+  const ways = [
+    ...['callback', 'callback_double', 'ipi_pull', 'ipi_pull_batch', 'stopper'].map((way) => `push.executor=${way}`),
+    ...['put_prev', 'enqueue', 'tick', 'preempt'].map((way) => `push.trigger=${way}`),
+    ...['none', 'clear_bit', 'token', 'pending', 'cursor'].map((way) => `push.claim=${way}`),
+    ...['near', 'flat'].map((way) => `push.search=${way}`),
+    ...['nohz_global', 'all_llc', 'all_llc_lazy', 'all_sharded'].map((way) => `idle.tracking=${way}`),
+  ];
+  for (const way of ways) {
+    test(way, () => {
+      const policy = `${PUSH},idle.tracking=all_llc,costs=milan,idle_governor=menu,${way}`;
+      const kinds = Object.fromEntries([0, 1, 2, 3, 4, 5, 6].map((i) => [`t${i}`, i < 2 ? {} : { program: nap }]));
+      simulate({ machine: machine(8, { llcs: 2, threads: 2 }), policy, tasks: kinds, untilMs: 300 });
+      assert.ok(counted('pushes') > 0, `${counted('pushes')} pushes`);
+      assert.equal(counted('ran') > 0, true);
+    });
+  }
 });
