@@ -19,6 +19,7 @@ import type { PushTunables } from './mechanisms.ts';
 export function movable(task: number, queue: number, target: number): boolean {
   if (tasks.alive[task] === 0 || tasks.cpu[task] !== queue || tasks.onRq[task] !== OnRq.QUEUED) return false;
   if (tasks.schedClass[task] !== Class.FAIR || tasks.onCpu[task] !== 0 || rq.curr[queue] === task) return false;
+  if (se.delayed[task] !== 0) return false;
   return allowed(task, target) && k.cpuActive[target] !== 0 && !throttledPair(task, queue, target);
 }
 
@@ -33,7 +34,7 @@ export function moveWaiting(task: number, queue: number, target: number): void {
 
 /** Is the task one for the list? @spec 21 §2 */
 export function pushable(task: number, predicate: PushTunables['predicate']): boolean {
-  if (tasks.nrAllowed[task]! <= 1) return false;
+  if (tasks.nrAllowed[task]! <= 1 || se.delayed[task] !== 0) return false;
   return predicate === 'nayak' || (!k.overutilized && stuck(task));
 }
 

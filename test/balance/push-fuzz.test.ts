@@ -39,24 +39,34 @@ const anyPush = fc
   })
   .map(
     (settings) =>
-      `linux-6.1,push=on,${Object.entries(settings)
+      `push=on,${Object.entries(settings)
         .map((pair) => pair.join('='))
         .join(',')}`,
   );
 
+const anyPreset = fc.constantFrom('linux-6.1', 'linux-6.12');
+
 test('pushing keeps the books', () => {
   let pushes = 0;
   fc.assert(
-    fc.property(anyMachine, anyWorkload, anyPush, fc.nat({ max: 1000 }), (machine, workload, policy, seed) => {
-      try {
-        simulate({ machine, workload, policy, seed, record: [Ev.SCHED_SWITCH], untilMs: 30 });
-      } catch (error) {
-        // The machine has none of the CPUs that a task is bound to.
-        if (error instanceof UserError) return;
-        throw error;
-      }
-      pushes += new Map(k.hooks.counters()).get('push.pushes')!;
-    }),
+    fc.property(
+      anyMachine,
+      anyWorkload,
+      anyPush,
+      anyPreset,
+      fc.nat({ max: 1000 }),
+      (machine, workload, push, preset, seed) => {
+        const policy = `${preset},${push}`;
+        try {
+          simulate({ machine, workload, policy, seed, record: [Ev.SCHED_SWITCH], untilMs: 30 });
+        } catch (error) {
+          // The machine has none of the CPUs that a task is bound to.
+          if (error instanceof UserError) return;
+          throw error;
+        }
+        pushes += new Map(k.hooks.counters()).get('push.pushes')!;
+      },
+    ),
     { numRuns: 250 },
   );
   assert.ok(pushes > 10, `${pushes} pushes`);
