@@ -283,6 +283,10 @@ export class UserBalance implements BalanceHooks {
     this.#base.activeBalanceStop(cpu);
   }
 
+  pushStop(cpu: number, task: number, target: number): void {
+    this.#base.pushStop(cpu, task, target);
+  }
+
   idleTaskPicked(cpu: number): void {
     this.#base.idleTaskPicked(cpu);
   }
