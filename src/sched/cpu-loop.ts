@@ -131,8 +131,7 @@ function beBusy(cpu: number): void {
   if (loop.segmentActive[cpu] !== 0) saveWork(rq.curr[cpu]!, pauseSegment(cpu));
   loop.busy[cpu] = 1;
   loop.todo[cpu]! &= ~Todo.PAY;
-  const work = loop.debt[cpu]!;
-  k.queue.schedule(k.slotRun + cpu, k.now + (k.smtSlows ? Math.ceil((work * 1024) / loop.coreShare[cpu]!) : work));
+  k.queue.schedule(k.slotRun + cpu, k.now + loop.debt[cpu]!);
   loop.debt[cpu] = 0;
 }
 

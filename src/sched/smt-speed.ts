@@ -2,7 +2,8 @@
  * Threads of a core share it: while so many are busy, each works at a part of the core's speed. @spec 24 §5
  *
  * Of two busy threads each gets the profile's share of a whole core (0.6-0.65), of n busy ones each the n-th part of twice
- * that. A thread is busy when its current task is not the idle task.
+ * that. A thread is busy when its current task is not the idle task. Kernel work is not slowed: its costs wait for
+ * cache lines, and were measured on machines whose threads were busy.
  */
 import { k } from './kernel.ts';
 import * as loop from './loop.ts';
