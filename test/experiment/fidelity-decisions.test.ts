@@ -5,6 +5,7 @@ import type { DecisionCount, DecisionResult } from '../../src/experiment/fidelit
 import { DecisionComparison } from '../../src/experiment/fidelity/decisions.ts';
 import { compareExactly } from '../../src/experiment/fidelity/exact-records.ts';
 import { findRecords, loadRecord } from '../../src/experiment/fidelity/record.ts';
+import { fidelityHtml, fidelityMarkdown } from '../../src/report/fidelity-document.ts';
 import { Ev } from '../../src/trace/events.ts';
 import { needsShared, sharedPath } from '../support/shared.ts';
 import { machine, type TraceBuilder, trace } from '../support/trace-builder.ts';
@@ -320,6 +321,81 @@ describe('select of a new task', () => {
     const { select } = decisionsOf(forks(twoCaches(), 0, [[MC, 0, null]], 0));
     assertCounts(select, 1, 1, 0);
   });
+});
+
+/** CPUs that idle since 1 ms and become tickless; a hog keeps CPU 0 busy, whose ticks raise softirqs. */
+function ticklessBut0(...tickless: readonly number[]): TraceBuilder {
+  const t = trace(4).running('hog', 0).at(2000).onCpu(0).event(Ev.SOFTIRQ_RAISE, -1, [7]).at(2100);
+  for (const cpu of tickless) t.onCpu(cpu).event(Ev.NOHZ_ENTER, -1, [cpu]);
+  return t;
+}
+
+/** A kick arrives at a CPU with the tick at 14 ms, with flags. */
+function kicked(t: TraceBuilder, cpu: number, flags: number): TraceBuilder {
+  t.at(14_000).onCpu(0).event(Ev.SOFTIRQ_RAISE, -1, [7]).after(3).onCpu(cpu).event(Ev.ILB_KICKED, -1, [cpu, 0]);
+  return t.after(2).event(Ev.NOHZ_IDLE_BALANCE, -1, [cpu, flags]).after(1).event(Ev.SOFTIRQ_EXIT, -1, [7]);
+}
+
+describe('nohz kicks', () => {
+  /** CPUs 1 and 3 are busy at the tick of 6 ms: they are not tickless when they idle again. */
+  const onlyTickless = (t: TraceBuilder, ...cpus: readonly number[]) => {
+    for (const cpu of cpus) t.at(5000).onCpu(cpu).switch('idle', `t${cpu}`);
+    for (const cpu of cpus) t.at(8000).onCpu(cpu).switch(`t${cpu}`, 'idle');
+    return t;
+  };
+
+  test('the lowest CPU that is tickless and idles is kicked', () => {
+    const t = () => onlyTickless(ticklessBut0(1, 2, 3), 1);
+    assertCounts(decisionsOf(kicked(t(), 2, 3))['nohz_kick'], 1, 1, 1);
+    const { nohz_kick } = decisionsOf(kicked(t(), 3, 3));
+    assertCounts(nohz_kick, 1, 1, 0);
+    const [found] = nohz_kick!.disagreements;
+    assert.deepEqual([found!.expected, found!.got], ['CPU 2', 'CPU 3']);
+  });
+
+  test('a CPU that was busy for less than a tick may still be tickless', () => {
+    const t = ticklessBut0(1, 2, 3).at(5600).onCpu(1).switch('idle', 'x').at(6300).switch('x', 'idle');
+    const { nohz_kick, nohz_kick_among } = decisionsOf(kicked(t, 2, 3));
+    assertCounts(nohz_kick, 1, 0, 0);
+    assertCounts(nohz_kick_among, 1, 1, 1);
+  });
+
+  test('one that becomes tickless makes the next kick look when balance is due', () => {
+    const t = () => {
+      const before = kicked(onlyTickless(ticklessBut0(2), 1), 2, 11);
+      return before.at(17_000).onCpu(1).event(Ev.NOHZ_ENTER, -1, [1]);
+    };
+    const again = (flags: number) => {
+      const end = t().at(22_000).onCpu(0).event(Ev.SOFTIRQ_RAISE, -1, [7]).after(3).onCpu(1);
+      end.event(Ev.ILB_KICKED, -1, [1, 0]).after(2);
+      return decisionsOf(end.event(Ev.NOHZ_IDLE_BALANCE, -1, [1, flags]))['nohz_flags']!;
+    };
+    // The first kick is of what was before the trace.
+    assertCounts(again(11), 2, 1, 1);
+    assertCounts(again(3), 2, 1, 0);
+    assert.deepEqual([again(3).disagreements[0]!.expected, again(3).disagreements[0]!.got], ['flags 11', 'flags 3']);
+  });
+});
+
+test('decisions that come out otherwise are listed in the document and on the page', () => {
+  const found = {
+    record: 'r1',
+    timeNs: 1_500_000_000,
+    cpu: 3,
+    task: 'a:10',
+    expected: '2',
+    got: '1',
+    reason: 'CPUs x<x',
+  };
+  const decisions = { select: { seen: 5, decidable: 4, agree: 3, disagreements: [found] } };
+  const report = { policy: 'linux-6.1', records: [], exact: {}, decisions };
+  const markdown = fidelityMarkdown(report);
+  assert.ok(markdown.includes('| select | 5 | 4 | 3 |'));
+  assert.ok(markdown.includes('| select | r1 | 1.500000 | 3 | a:10 | 2 | 1 | CPUs x<x |'));
+  const html = fidelityHtml(report);
+  assert.ok(html.includes('<td>r1</td><td>1.500000</td>'));
+  assert.ok(html.includes('CPUs x&lt;x'));
+  assert.ok(!fidelityMarkdown({ ...report, decisions: {} }).includes('come out otherwise'));
 });
 
 const KINDS = [

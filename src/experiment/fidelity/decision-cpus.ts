@@ -85,6 +85,9 @@ export class CpuStates {
   readonly nr: Int32Array;
   /** Time of the last event of each CPU. */
   readonly lastNs: Float64Array;
+  /** By CPU: the time of the last event that told a change. */
+  readonly changedNs: Float64Array;
+  #nowNs = 0;
   /** When what the last event told can have happened at the earliest. */
   sinceNs = 0;
   /** By task: the CPU on whose queue it is, or NOWHERE. */
@@ -104,6 +107,7 @@ export class CpuStates {
     this.current = Int32Array.from({ length: n }, (_, cpu) => tables.initialCurrent?.[cpu] ?? IDLE_TASK);
     this.nr = new Int32Array(n);
     this.lastNs = new Float64Array(n);
+    this.changedNs = new Float64Array(n);
     this.#coming = new Int32Array(n);
     this.#sure = new Int32Array(n);
     this.#selecting = new Int32Array(n).fill(IDLE_TASK);
@@ -153,6 +157,7 @@ export class CpuStates {
     if (kind === Ev.RENAME) return;
     const sinceNs = Math.max(this.lastNs[cpu]!, timeNs - LAG_NS);
     this.sinceNs = sinceNs;
+    this.#nowNs = timeNs;
     this.lastNs[cpu] = timeNs;
     if (this.#arrivals.size > 0) this.#goOn(kind, cpu, task, sinceNs);
     switch (kind) {
@@ -256,6 +261,7 @@ export class CpuStates {
 
   /** A CPU looks otherwise than before, since `sinceNs` at the earliest. */
   #changed(cpu: number, sinceNs: number): void {
+    this.changedNs[cpu] = this.#nowNs;
     for (const moment of this.#live) if (moment.endNs > sinceNs) this.#addTo(moment, cpu);
   }
 

@@ -14,6 +14,8 @@
  *   idlest, idlest_among  the group of a domain that a new or exec'ing task goes to       decision-idlest.ts
  *   select          the CPU of a waking task                                              decision-select.ts
  *   select_among    the same where what is not known leaves several CPUs, but not all that the task may use: it is one of them
+ *   nohz_kick       which idle CPU is kicked to balance                                  decision-nohz.ts
+ *   nohz_flags      what it is asked for beside balancing
  *
  * Uses the simulator's tables, see `exact-state.ts`: a simulation that was going on in the thread can not go on after this.
  */
@@ -26,6 +28,7 @@ import { ForkDecisions } from './decision-fork.ts';
 import { IdlestDecisions } from './decision-idlest.ts';
 import { ImbalanceMarks } from './decision-imbalance.ts';
 import { MigrateDecisions } from './decision-migrate.ts';
+import { NohzDecisions } from './decision-nohz.ts';
 import { CfsOrder } from './decision-order.ts';
 import { PassDecisions } from './decision-passes.ts';
 import { RebalanceDecisions } from './decision-rebalance.ts';
@@ -52,6 +55,7 @@ export class DecisionComparison implements TraceSink {
   #imbalance!: ImbalanceMarks;
   #idlest!: IdlestDecisions;
   #fork!: ForkDecisions;
+  #nohz!: NohzDecisions;
   #order!: CfsOrder;
   #migrate!: MigrateDecisions;
   #strings: readonly string[] = [];
@@ -79,6 +83,7 @@ export class DecisionComparison implements TraceSink {
     this.#imbalance = new ImbalanceMarks();
     this.#idlest = new IdlestDecisions(this.#tally, this.#cpus, this.#queue, this.#affinities, this.#imbalance);
     this.#fork = new ForkDecisions(this.#tally, this.#cpus, this.#queue, this.#affinities, this.#idlest, startNs);
+    this.#nohz = new NohzDecisions(this.#tally, this.#cpus, this.#queue);
     this.#order = new CfsOrder(this.#cpus);
     const groups = this.#workload?.groups ?? [];
     this.#migrate = new MigrateDecisions(this.#tally, this.#cpus, this.#affinities, this.#order, this.#passes, {
@@ -108,6 +113,7 @@ export class DecisionComparison implements TraceSink {
       const pass = this.#passes.of(cpu);
       if (pass !== undefined) this.#imbalance.leave(pass, args[7]!, args[5]!);
     }
+    this.#nohz.event(kind, timeNs, cpu, task, args);
     this.#order.event(kind, cpu, task, args);
     this.#passes.event(kind, timeNs, cpu, task, args);
     this.#rebalance.event(kind, timeNs, cpu, args);

@@ -69,7 +69,8 @@ export async function compareExactly(
       total.notComparable += Object.values(notComparable).reduce((sum, n) => sum + n, 0);
     }
   }
-  return { exact: totals, decisions };
+  const byKind = Object.entries(decisions).sort(([a], [b]) => (a < b ? -1 : 1));
+  return { exact: totals, decisions: Object.fromEntries(byKind) };
 }
 
 function traceFile(record: LabRecord): string {
