@@ -396,10 +396,10 @@ export const FIGURES: readonly FigureSpec[] = [
     nullWhen: 'SHARED_RUNQ is off',
   },
   {
-    pattern: 'shared_runq.lock_wait_us',
-    unit: 'us',
+    pattern: 'shared_runq.lock_wait_ms',
+    unit: 'ms',
     better: 'less',
-    meaning: 'Mean time until it was taken, the transfer of its cache line included.',
+    meaning: 'Time until they were taken, the transfer of their cache lines included; summed over CPUs.',
     nullWhen: 'SHARED_RUNQ is off',
   },
   {

@@ -88,7 +88,7 @@ export class SharedRunq implements FirstSearch {
       ['shared_runq.pulls', this.#pulls],
       ['shared_runq.lost', this.#lost],
       ['shared_runq.lock_acquisitions', this.#locks],
-      ['shared_runq.lock_wait_us', this.#locks === 0 ? 0 : this.#lockNs / this.#locks / 1000],
+      ['shared_runq.lock_wait_ms', this.#lockNs / 1e6],
     ];
   }
 
