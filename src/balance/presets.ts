@@ -20,6 +20,19 @@ export const PRESETS: readonly Preset[] = [
     changes: [],
   },
   {
+    name: 'linux-5.15',
+    about:
+      'Linux 5.15: no newidle balance when idling less than the migration cost; wakeups search as SIS_PROP lets them',
+    from: 'linux-6.1',
+    changes: ['newidle.gate=migration_cost', 'NO_NI_RANDOM', 'SIS_PROP', 'NO_SIS_UTIL'],
+  },
+  {
+    name: 'linux-5.16',
+    about: 'Linux 5.16: the gate of newidle balance is what the lowest domain costs',
+    from: 'linux-5.15',
+    changes: ['newidle.gate=domain_cost'],
+  },
+  {
     name: 'linux-6.6',
     about: 'Linux 6.6: EEVDF without delayed dequeue, newidle balance not randomised',
     from: 'linux-6.1',
@@ -37,5 +50,23 @@ export const PRESETS: readonly Preset[] = [
     about: 'Linux 6.12.90: EEVDF with delayed dequeue, randomised newidle balance (Debian 12 backports)',
     from: 'linux-6.6',
     changes: ['base_slice=700us', 'DELAY_DEQUEUE', 'DELAY_ZERO', 'PREEMPT_SHORT', 'NI_RANDOM', 'schedstat_version=16'],
+  },
+  {
+    name: 'linux-6.17',
+    about: 'Linux 6.17 in newidle balance: a failed one makes the next less likely',
+    from: 'linux-6.12',
+    changes: ['NO_NI_RANDOM', 'newidle.cost_bump=on'],
+  },
+  {
+    name: 'linux-6.19',
+    about: 'Linux 6.19 in newidle balance: that is taken back, it is tried at random instead',
+    from: 'linux-6.17',
+    changes: ['newidle.cost_bump=off', 'NI_RANDOM'],
+  },
+  {
+    name: 'linux-7.0',
+    about: 'Linux 7.0 in newidle balance: CPUs that seldom try may always (NI_RATE)',
+    from: 'linux-6.19',
+    changes: ['NI_RATE'],
   },
 ];
