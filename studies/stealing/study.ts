@@ -38,7 +38,7 @@ const ONE_SOCKET: Machine = {
   name: '20 CPUs',
   cpus: 20,
   machine: 'e5-2630v4',
-  runs: 3,
+  runs: 2,
   published: [
     { groups: 1, speedupPercent: 36.1, basePercentBusy: 75.02, newPercentBusy: 96.8 },
     { groups: 2, speedupPercent: 20.9, basePercentBusy: 85.33, newPercentBusy: 99.23 },
@@ -102,7 +102,7 @@ export const study: Study = {
       machine: machine.machine,
       workload: `hackbench:groups=${groups},loops=0`,
       runs: machine.runs,
-      ...(machine === ONE_SOCKET ? {} : { duration: '500ms' }),
+      ...(machine === ONE_SOCKET ? {} : { duration: '400ms' }),
       policies: machine === ONE_SOCKET ? [BASE, NEW, DENSE] : [BASE, NEW],
     })),
   ),
