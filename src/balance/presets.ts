@@ -2,6 +2,7 @@
  * Policies by the version of the kernel that has them. Each is one before it and what it changes, in the words of a
  * policy: what is not listed is as it was. @spec 22 §1
  */
+import { kernelRelease } from '../trace/text-layout.ts';
 
 export interface Preset {
   readonly name: string;
@@ -70,3 +71,10 @@ export const PRESETS: readonly Preset[] = [
     changes: ['NI_RATE'],
   },
 ];
+
+/** The preset named after the kernel of a version line, such as `Linux version 6.12.90+deb12.1-amd64 (...)`. */
+export function presetOfKernel(kernel: string): string | undefined {
+  const release = kernelRelease(kernel);
+  if (release === null) return undefined;
+  return PRESETS.find(({ name }) => name === `linux-${release[0]}.${release[1]}`)?.name;
+}

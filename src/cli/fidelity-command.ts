@@ -4,7 +4,7 @@ import type { Command } from 'commander';
 import { UserError } from '../base/errors.ts';
 import { compareExactly } from '../experiment/fidelity/exact-records.ts';
 import { findRecords, loadRecord } from '../experiment/fidelity/record.ts';
-import { MIN_RUNS, recordFidelity, recordJobs } from '../experiment/fidelity/run-record.ts';
+import { MIN_RUNS, policyOfRecord, recordFidelity, recordJobs } from '../experiment/fidelity/run-record.ts';
 import { writeWholeFile } from '../experiment/output-file.ts';
 import { runJobs } from '../experiment/pool.ts';
 import { fidelityHtml, fidelityMarkdown } from '../report/fidelity-document.ts';
@@ -15,7 +15,7 @@ import { startProgress } from './progress.ts';
 
 interface FidelityFlags {
   readonly runs?: number;
-  readonly policy: string;
+  readonly policy?: string;
   readonly jobs?: number;
   readonly json?: boolean;
   readonly all?: boolean;
@@ -31,8 +31,7 @@ export function addFidelityCommand(program: Command): void {
     .option('-n, --runs <n>', `runs of each record, at least (default: ${MIN_RUNS})`, runsValue)
     .option(
       '-p, --policy <policy>',
-      'policy to simulate',
-      'linux-6.1,costs=kernel-lab,idle_governor=menu,start_state=random,rcu_grace=60ms',
+      "policy to simulate (default: the preset of the record's kernel, in the lab's guest)",
     )
     .option('-j, --jobs <n>', 'worker threads (default: as many as the machine runs at once)', wholeNumber(1, 1024))
     .option('--html <file>', 'write a page with every figure')
@@ -44,7 +43,8 @@ export function addFidelityCommand(program: Command): void {
 
 async function fidelity(folders: readonly string[], flags: FidelityFlags): Promise<void> {
   const records = folders.flatMap(findRecords).map(loadRecord);
-  const jobs = records.map((record) => recordJobs(record, flags.policy, flags.runs ?? MIN_RUNS));
+  const policies = records.map((record) => flags.policy ?? policyOfRecord(record));
+  const jobs = records.map((record, i) => recordJobs(record, policies[i]!, flags.runs ?? MIN_RUNS));
   const total = jobs.reduce((sum, list) => sum + list.length, 0);
   const progress = startProgress(total);
   const results = await runJobs(jobs.flat(), {
@@ -55,7 +55,7 @@ async function fidelity(folders: readonly string[], flags: FidelityFlags): Promi
   let taken = 0;
   const compared = records.map((record, i) => recordFidelity(record, results.slice(taken, (taken += jobs[i]!.length))));
   const { exact, decisions } = await compareExactly(records);
-  const report = { policy: flags.policy, records: compared, exact, decisions };
+  const report = { policy: [...new Set(policies)].join(' or '), records: compared, exact, decisions };
   if (flags.html !== undefined) writeWholeFile(flags.html, fidelityHtml(report));
   if (flags.markdown !== undefined) writeBetweenMarkers(flags.markdown, fidelityMarkdown(report));
   const totals = fidelityTotals(compared);
