@@ -17,10 +17,10 @@ import { labRecord, labRecordPaths } from '../trace/lab-records.ts';
 import { Collector } from '../trace/random-trace.ts';
 
 /** All repetitions of a record. */
-async function compareRecord(path: string): Promise<ExactResult> {
+async function compareRecord(path: string, preset = 'linux-6.1'): Promise<ExactResult> {
   const record = labRecord(path);
   const spec = `${record.folder}/spec`;
-  const exact = new ExactComparison({ groups: existsSync(spec) && / cg=/.test(readFileSync(spec, 'utf8')) });
+  const exact = new ExactComparison({ groups: existsSync(spec) && / cg=/.test(readFileSync(spec, 'utf8')), preset });
   const repetitions = labRepetitions(await record.text(), { topology: record.topology, source: record.kernel });
   for (const repetition of repetitions) repetition.play(exact);
   return exact.result;
@@ -51,6 +51,39 @@ for (const [name, comparable] of Object.entries(COMPARABLE)) {
     assert.ok(min_vruntime!.compared >= pelt_se!.compared, `${name}: too few minima`);
     assert.ok(vruntime!.compared >= 1.5 * pelt_se!.compared, `${name}: too few vruntimes`);
     for (const kind of Object.values(result)) assert.ok(notComparable(kind) <= 33, JSON.stringify(kind));
+  });
+}
+
+/** Of 6.12: how many of each kind there are at least, and how many of them may differ, for causes that are not known. */
+const EEVDF: Readonly<Record<string, Readonly<Record<string, readonly [least: number, differ: number]>>>> = {
+  'smp4-one': {
+    vruntime: [299, 0],
+    deadline: [299, 0],
+    lag: [27, 0],
+    sum_exec_runtime: [317, 0],
+    pelt_se: [309, 0],
+    pelt_cfs: [497, 0],
+    pelt_blocked: [6, 0],
+  },
+  'smp4-pelt': {
+    vruntime: [4463, 4],
+    deadline: [4463, 4],
+    lag: [684, 7],
+    sum_exec_runtime: [4590, 0],
+    pelt_se: [4556, 3],
+    pelt_cfs: [5065, 5],
+    pelt_blocked: [32, 0],
+  },
+};
+
+for (const [name, kinds] of Object.entries(EEVDF)) {
+  test(`EEVDF of ${name} of 6.12: virtual times, deadlines, lags and PELT are the kernel's`, needsShared, async () => {
+    const result = await compareRecord(`ground-truth-6.12/${name}`, 'linux-6.12');
+    for (const [kind, [least, differ]] of Object.entries(kinds)) {
+      const { compared, equal, unequal } = result[kind]!;
+      assert.ok(compared >= least, `${kind}: only ${compared} compared`);
+      assert.ok(compared - equal <= differ, `${kind}: ${compared - equal} differ: ${JSON.stringify(unequal)}`);
+    }
   });
 }
 

@@ -21,6 +21,7 @@ import * as avg from '../../sched/averages.ts';
 import { AVG_SE } from '../../sched/averages.ts';
 import * as cfs from '../../sched/cfs-rq.ts';
 import * as se from '../../sched/entity.ts';
+import { k } from '../../sched/kernel.ts';
 import {
   attachEntityLoadAvg,
   detachEntityLoadAvg,
@@ -34,7 +35,16 @@ import {
 } from '../../sched/load-avg.ts';
 import { scaleDown } from '../../sched/weight.ts';
 import { EVENTS, Ev, type EventKind, IDLE_TASK } from '../../trace/events.ts';
-import { AVERAGE_FIELDS, averageField, entityOf, inverseOfWeight, putAverage, setWeight } from './exact-state.ts';
+import { DelayedReplay } from './exact-delayed.ts';
+import {
+  AVERAGE_FIELDS,
+  averageField,
+  entityOf,
+  inverseOfWeight,
+  putAverage,
+  queueMarks,
+  setWeight,
+} from './exact-state.ts';
 import type { ExactTally } from './exact-tally.ts';
 
 /** Arguments of pelt_se, pelt_cfs and pelt_blocked, by their place. */
@@ -113,6 +123,9 @@ export class PeltReplay {
   readonly #updatedBy: Int32Array;
   readonly #lastUpdateBefore: Float64Array;
   readonly #removedAt: Float64Array;
+  readonly #delayed: DelayedReplay;
+  /** By runqueue: who has left the class, unless its next update shows it queued again. */
+  readonly #mayLeave: Int32Array;
 
   constructor(tally: ExactTally, nrCpus: number, nameOf: (task: number) => string) {
     this.#tally = tally;
@@ -125,6 +138,8 @@ export class PeltReplay {
     this.#updatedBy = new Int32Array(nrCpus);
     this.#lastUpdateBefore = new Float64Array(nrCpus);
     this.#removedAt = new Float64Array(nrCpus);
+    this.#delayed = new DelayedReplay(nrCpus);
+    this.#mayLeave = new Int32Array(nrCpus).fill(-1);
     this.#expected = new Int32Array(nrCpus).fill(-1);
     this.#updated = new Int32Array(nrCpus).fill(-1);
   }
@@ -142,22 +157,29 @@ export class PeltReplay {
     if (kind === Ev.SCHED_SWITCH || kind === Ev.LB_LEAVE) this.#loseTaken(cpu);
   }
 
-  peltSe(timeNs: number, cpu: number, task: number, args: Float64Array): void {
+  /** `isRunning`: the task is that of the runqueue's CPU. */
+  peltSe(timeNs: number, cpu: number, task: number, args: Float64Array, isRunning: boolean): void {
     if (task === IDLE_TASK) return this.#tally.skip('pelt_se', GROUP);
     const e = entityOf(task);
     const q = args[SE.cpu]!;
+    if (this.#mayLeave[q] === e) this.#mayLeave[q] = -1;
     const weight = args[SE.w]!;
     const dying = this.#dying.get(task);
     // Off the queue and its virtual time made relative, but not asleep: it is about to be taken out of the runqueue.
-    const detaching = this.#known[e] === Known.ATTACHED && args[SE.onRq] === 0 && args[SE.vr] !== this.#vruntime[e];
+    // Under EEVDF it is its deadline that is relative.
+    const { queued, delayed, relativeDeadline } = queueMarks(args[SE.onRq]!);
+    const off = this.#known[e] === Known.ATTACHED && !queued;
+    const detaching = off && (k.eevdf ? relativeDeadline && isRunning : args[SE.vr] !== this.#vruntime[e]);
     this.#vruntime[e] = args[SE.vr]!;
     const leaving = detaching && dying === undefined;
     // Whoever changes the policy of a task sets its weight, even to what it was. @spec 02 §11
-    const reweighted = weight !== se.weight[e] || leaving;
+    // Under EEVDF an affinity change looks the same, but leaves the weight alone.
+    const asItWas = k.eevdf && leaving && this.#isAsTold(AVG_SE + e, args, SE.lut);
+    const reweighted = weight !== se.weight[e] || (leaving && !asItWas);
     if (this.#known[e] === Known.ATTACHED && reweighted) reweightLoadAvg(q, e, weight, inverseOfWeight(weight));
     else setWeight(e, weight);
     this.#compareEntity('pelt_se', timeNs, q, task, args, SE.lut);
-    const queued = args[SE.onRq] !== 0;
+    this.#delayed.entity(cpu, e, q, delayed, args[SE.isCurr] !== 0);
     const curr = cfs.curr[q]!;
     const onRq = se.onRq[e]!;
     se.cfsRq[e] = q;
@@ -179,8 +201,17 @@ export class PeltReplay {
     if (this.#root[q] !== address) return this.#tally.skip('pelt_cfs', GROUP);
     const doing = this.#doing[cpu]!;
     const mine = doing.step !== Step.NONE && doing.q === q;
+    if (this.#mayLeave[q]! >= 0) {
+      this.#leave(this.#mayLeave[q]!, q);
+      this.#mayLeave[q] = -1;
+    }
     if (mine && doing.step === Step.FORK) this.#initNewTask(doing.task, q);
     if (cfs.removedNr[q] !== 0 && !this.#racesRemoval(timeNs, q, args)) takeRemoved(q);
+    // Its weight may have been set before it leaves; seen in the runqueue, if not in itself.
+    const leaver = mine && doing.step === Step.LEAVE ? entityOf(doing.task) : -1;
+    if (k.eevdf && leaver >= 0 && !this.#isAsTold(q, args, CFS.lut)) {
+      reweightLoadAvg(q, leaver, se.weight[leaver]!, se.inverse[leaver]!);
+    }
     this.#compareRunqueue(timeNs, q, args);
     this.#updatedAt[q] = timeNs;
     this.#updatedBy[q] = cpu;
@@ -191,13 +222,19 @@ export class PeltReplay {
     const curr = cfs.curr[q]!;
     cfs.load[q] = args[CFS.w]!;
     cfs.hNrRunning[q] = args[CFS.hNr]!;
+    this.#delayed.runqueue(q, args[CFS.hNr]!);
     cfs.curr[q] = args[CFS.hasCurr] !== 0 ? 0 : -1;
     avg.now[0] = args[CFS.now]!;
     updateCfsRqLoadAvg(q);
     removedNr[q] = notTaken;
     cfs.curr[q] = curr;
+    this.#delayed.updated(cpu);
     const taken = this.#taken[cpu]!;
-    if (taken.length > 0 && taken[taken.length - 1]!.q === q) this.#attach(entityOf(taken.pop()!.task), q);
+    if (taken.length > 0 && taken[taken.length - 1]!.q === q) {
+      const e = entityOf(taken.pop()!.task);
+      this.#attach(e, q);
+      this.#delayed.arrive(e, q);
+    }
     if (mine) this.#goOn(doing);
   }
 
@@ -231,7 +268,7 @@ export class PeltReplay {
   /** The runqueue is being updated with what is just being removed from it not yet there. */
   #racesRemoval(timeNs: number, q: number, args: Float64Array): boolean {
     if (timeNs - this.#removedAt[q]! > RACE_NS) return false;
-    return AVERAGE_FIELDS.every((_, f) => args[CFS.lut + f] === averageField(q, f));
+    return this.#isAsTold(q, args, CFS.lut);
   }
 
   /** `waking`: it was asleep, and leaves its runqueue without the lock. */
@@ -243,6 +280,7 @@ export class PeltReplay {
       return;
     }
     this.#detach(e, from);
+    this.#delayed.leave(e);
     this.#taken[cpu]!.push({ task, q: to });
   }
 
@@ -287,9 +325,18 @@ export class PeltReplay {
       this.#attach(e, q);
       this.#dying.set(task, Dying.UNGROUPED);
     } else if (step === Step.LEAVE) {
-      this.#detach(e, q);
-      this.#known[e] = Known.LEFT;
+      if (k.eevdf) this.#mayLeave[q] = e;
+      else this.#leave(e, q);
     }
+  }
+
+  #leave(e: number, q: number): void {
+    this.#detach(e, q);
+    this.#known[e] = Known.LEFT;
+  }
+
+  #isAsTold(i: number, args: Float64Array, first: number): boolean {
+    return AVERAGE_FIELDS.every((_, f) => args[first + f] === averageField(i, f));
   }
 
   #initNewTask(task: number, q: number): void {

@@ -36,9 +36,9 @@ export function entityOf(task: number): number {
 }
 
 /** Tables as they are before a machine boots. */
-export function resetKernel(topology: Topology): void {
-  const config = kernelConfig(parsePolicy('linux-6.1'), 1);
-  const recorder = new Recorder(topology, 'linux-6.1', config.tunables.hz, null, []);
+export function resetKernel(topology: Topology, preset = 'linux-6.1'): void {
+  const config = kernelConfig(parsePolicy(preset), 1);
+  const recorder = new Recorder(topology, preset, config.tunables.hz, null, []);
   initKernel(topology, buildDomains(topology), config, recorder, new TaskGroups([]));
 }
 
@@ -90,4 +90,13 @@ export function putAverage(i: number, args: Float64Array, first: number): void {
   AVERAGES.forEach((column, f) => {
     column[i] = args[first + NR_SUMS + f]!;
   });
+}
+
+/**
+ * `on_rq` of `pelt_se`: the probe reads a word, in which EEVDF's kernel has three marks, a byte each: it is queued, it sleeps
+ * there, its deadline is relative.
+ */
+export function queueMarks(onRq: number): { queued: boolean; delayed: boolean; relativeDeadline: boolean } {
+  const byte = (n: number) => Math.floor(onRq / 2 ** (8 * n)) % 256 !== 0;
+  return { queued: byte(0), delayed: byte(1), relativeDeadline: byte(2) };
 }

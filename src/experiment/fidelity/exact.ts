@@ -9,8 +9,10 @@
  * The recording must be of the kernel whose rules are simulated. Each trace played is a world of its own: nothing is
  * carried from one to the next but the counts. Uses the simulator's tables, see `exact-state.ts`.
  */
+import { k } from '../../sched/kernel.ts';
 import { Ev, type EventKind, IDLE_TASK, MigrateCause } from '../../trace/events.ts';
 import type { TraceSink, TraceTables } from '../../trace/sink.ts';
+import { EevdfReplay } from './exact-eevdf.ts';
 import { PeltReplay } from './exact-pelt.ts';
 import { entityOf, resetKernel, useEntity, weightOfPrio } from './exact-state.ts';
 import { type ExactResult, ExactTally } from './exact-tally.ts';
@@ -24,18 +26,20 @@ const SELECT_FORK = 4;
 export class ExactComparison implements TraceSink {
   readonly #tally = new ExactTally();
   readonly #groups: boolean;
+  readonly #preset: string;
   #tables!: TraceTables;
   #pelt!: PeltReplay;
-  #vruntime!: VruntimeReplay;
+  #vruntime!: VruntimeReplay | EevdfReplay;
   /** By CPU: the task it executes, and the new task for which it is choosing a CPU. */
   #running: number[] = [];
   #placing: number[] = [];
   /** Last priority that was told of a task. */
   #prio: number[] = [];
 
-  /** `groups`: the load has control groups; nothing in a trace tells which task is in which. */
-  constructor(options: { readonly groups?: boolean } = {}) {
+  /** `groups`: the load has control groups; nothing in a trace tells which task is in which. `preset`: the kernel's. */
+  constructor(options: { readonly groups?: boolean; readonly preset?: string } = {}) {
     this.#groups = options.groups ?? false;
+    this.#preset = options.preset ?? 'linux-6.1';
   }
 
   get result(): ExactResult {
@@ -56,10 +60,11 @@ export class ExactComparison implements TraceSink {
     const pelt = this.#pelt;
     const vruntime = this.#vruntime;
     pelt.before(cpu, kind, args);
+    if (vruntime instanceof EevdfReplay) vruntime.before(cpu, kind, task);
     switch (kind) {
       case Ev.PELT_SE:
         vruntime.peltSe(timeNs, task, args);
-        pelt.peltSe(timeNs, cpu, task, args);
+        pelt.peltSe(timeNs, cpu, task, args, this.#running[args[1]!] === task);
         return;
       case Ev.PELT_CFS:
         vruntime.peltCfs(timeNs, cpu, args);
@@ -125,10 +130,12 @@ export class ExactComparison implements TraceSink {
       const { comm, pid } = this.#tables.tasks[task]!;
       return `${comm}:${pid}`;
     };
-    resetKernel(topology);
+    resetKernel(topology, this.#preset);
     useEntity(entityOf(Math.max(...this.#running)));
     this.#pelt = new PeltReplay(this.#tally, topology.nrCpus, nameOf);
-    this.#vruntime = new VruntimeReplay(this.#tally, topology.nrCpus, this.#running, this.#groups, nameOf);
+    this.#vruntime = k.eevdf
+      ? new EevdfReplay(this.#tally, topology.nrCpus, this.#running, nameOf)
+      : new VruntimeReplay(this.#tally, topology.nrCpus, this.#running, this.#groups, nameOf);
     this.#prio.forEach((prio, task) => {
       useEntity(entityOf(task));
       this.#vruntime.prio(task, prio);
