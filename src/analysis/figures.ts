@@ -15,7 +15,7 @@ import type { TraceSink, TraceTables, TraceTask } from '../trace/sink.ts';
 import { CONFIRM_NS, type ConfirmedViolation, type ConfirmNs } from './confirmed-violations.ts';
 import { DecisionFigures } from './decision-figures.ts';
 import { type Figure, FigureList } from './figure-catalogue.ts';
-import { EPISODE_BOUNDS_NS } from './idle-episodes.ts';
+import { EPISODE_BOUNDS_NS, type IdleEpisode } from './idle-episodes.ts';
 import { RunTracker } from './run-tracker.ts';
 import { Kinds } from './task-columns.ts';
 import { NR_DISTANCES } from './wasted-cpus.ts';
@@ -170,6 +170,11 @@ export class FiguresSink implements TraceSink {
   /** Violations as long as `listViolationsNs`, a thousand at most. Complete after `end`. */
   get violations(): readonly ConfirmedViolation[] {
     return this.#wasted.violations.list;
+  }
+
+  /** Episodes of idle CPUs as long as `listViolationsNs`, ten thousand at most. Complete after `end`. */
+  get idleEpisodes(): readonly IdleEpisode[] {
+    return this.#wasted.episodes.list;
   }
 
   /** All figures, in the order of the catalogue. The trace must have ended. */

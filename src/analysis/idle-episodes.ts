@@ -25,9 +25,22 @@ const NO_EPISODE = -1;
 /** The episode began with that of the cell. */
 const WITH_CELL = -2;
 
+/** A CPU was idle while some waiting task could have run there. */
+export interface IdleEpisode {
+  readonly cpu: number;
+  readonly fromNs: number;
+  readonly toNs: number;
+}
+
+/** More are counted but not listed. */
+const MAX_LISTED = 10_000;
+
 export class IdleEpisodes {
   /** Number of episodes by class of length. */
   readonly counts = new Float64Array(EPISODE_BOUNDS_NS.length + 1);
+  /** Episodes as long as `listNs`, in the order of their ends. */
+  readonly list: IdleEpisode[] = [];
+  readonly #listNs: number;
   /** Episodes are counted from here on; what began earlier began then. */
   #fromNs: number;
   readonly #affinity: AffinityClasses;
@@ -49,7 +62,8 @@ export class IdleEpisodes {
   readonly #waiting: number[] = [0];
   #waitingChanged = false;
 
-  constructor(affinity: AffinityClasses, startNs: number) {
+  constructor(affinity: AffinityClasses, startNs: number, listNs: number) {
+    this.#listNs = listNs;
     const nrCpus = affinity.cellOf.length;
     this.#affinity = affinity;
     this.#fromNs = startNs;
@@ -94,6 +108,7 @@ export class IdleEpisodes {
   /** Forgets what was counted. */
   restart(nowNs: number): void {
     this.counts.fill(0);
+    this.list.length = 0;
     this.#fromNs = nowNs;
   }
 
@@ -147,7 +162,7 @@ export class IdleEpisodes {
       }
     }
     if (this.#willBe[cpu] === CpuIdleness.BUSY) {
-      this.#count(this.#startNs[cpu]!, nowNs, 1);
+      this.#end(cpu, nowNs);
       this.#startNs[cpu] = NO_EPISODE;
     }
   }
@@ -162,7 +177,7 @@ export class IdleEpisodes {
       return;
     }
     if (idleness === CpuIdleness.BUSY) {
-      if (before === CpuIdleness.IDLE_OWN) this.#count(this.#startNs[cpu]!, nowNs, 1);
+      if (before === CpuIdleness.IDLE_OWN) this.#end(cpu, nowNs);
       this.#startNs[cpu] = NO_EPISODE;
       return;
     }
@@ -173,7 +188,7 @@ export class IdleEpisodes {
       this.#list(cpu, cell);
       return;
     }
-    if (before === CpuIdleness.IDLE_OWN) this.#count(this.#startNs[cpu]!, nowNs, 1);
+    if (before === CpuIdleness.IDLE_OWN) this.#end(cpu, nowNs);
     this.#startNs[cpu] = WITH_CELL;
   }
 
@@ -187,12 +202,31 @@ export class IdleEpisodes {
     }
     this.#waitingSinceNs[cell] = NO_EPISODE;
     const late = this.#late[cell]!;
+    if (nowNs - Math.max(since, this.#fromNs) >= this.#listNs) this.#listCell(cell, since, nowNs);
     this.#count(since, nowNs, this.#nrIdle[cell]! - late.length);
     for (const cpu of late) {
-      this.#count(this.#startNs[cpu]!, nowNs, 1);
+      this.#end(cpu, nowNs);
       this.#startNs[cpu] = WITH_CELL;
     }
     late.length = 0;
+  }
+
+  /** The episode of a CPU with a beginning of its own is over. */
+  #end(cpu: number, nowNs: number): void {
+    const startNs = this.#startNs[cpu]!;
+    this.#count(startNs, nowNs, 1);
+    if (startNs >= 0 && nowNs - Math.max(startNs, this.#fromNs) >= this.#listNs) this.#note(cpu, startNs, nowNs);
+  }
+
+  #listCell(cell: number, since: number, nowNs: number): void {
+    this.#affinity.cellOf.forEach((of, cpu) => {
+      const isOfCell = of === cell && this.#is[cpu] === CpuIdleness.IDLE && this.#startNs[cpu] === WITH_CELL;
+      if (isOfCell) this.#note(cpu, since, nowNs);
+    });
+  }
+
+  #note(cpu: number, startNs: number, nowNs: number): void {
+    if (this.list.length < MAX_LISTED) this.list.push({ cpu, fromNs: Math.max(startNs, this.#fromNs), toNs: nowNs });
   }
 
   #list(cpu: number, cell: number): void {

@@ -280,9 +280,13 @@ export class RunTracker {
   }
 
   #affinityOfKthread(comm: string): number {
-    const m = BOUND_KTHREAD.exec(comm);
-    return m === null || Number(m[1]) >= this.#current.length
-      ? ANYWHERE
-      : this.#wasted.affinity.register([Number(m[1])]);
+    const cpu = boundCpuOf(comm);
+    return cpu < 0 || cpu >= this.#current.length ? ANYWHERE : this.#wasted.affinity.register([cpu]);
   }
+}
+
+/** The CPU that a kernel thread of this name is bound to, or -1. */
+export function boundCpuOf(comm: string): number {
+  const m = BOUND_KTHREAD.exec(comm);
+  return m === null ? -1 : Number(m[1]);
 }

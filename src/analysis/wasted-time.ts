@@ -38,7 +38,7 @@ export class WastedTime {
     this.#counted = counted;
     this.#nowNs = startNs;
     this.affinity = new AffinityClasses(counted);
-    this.episodes = new IdleEpisodes(this.affinity, startNs);
+    this.episodes = new IdleEpisodes(this.affinity, startNs, listNs);
     this.violations = new ConfirmedViolations(this.affinity, startNs, listNs);
     this.#wasted = new WastedCpus(topology, this.affinity);
     this.#hasTask = new Uint8Array(nrCpus);

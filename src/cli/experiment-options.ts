@@ -97,7 +97,7 @@ function warningText(warning: WorkloadReading['warnings'][number]): string {
 }
 
 /** For commander: a time with its unit, ns. */
-function timeValue(text: string): number {
+export function timeValue(text: string): number {
   const ns = /[a-z]$/.test(text) ? parseTime(text) : undefined;
   if (ns === undefined || ns <= 0)
     throw new InvalidArgumentError('A time is a number with its unit: 500us, 100ms, 2s.');
