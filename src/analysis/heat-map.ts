@@ -147,7 +147,8 @@ export class HeatMap implements TraceSink {
     let from = this.#countedNs[cpu]!;
     this.#countedNs[cpu] = nowNs;
     if (nr === 0 || from >= nowNs) return;
-    this.#binOf(nowNs);
+    // The last moment that counts: bins are joined before anything is put into them.
+    this.#binOf(nowNs - 1);
     while (from < nowNs) {
       const bin = this.#binOf(from);
       const to = Math.min(nowNs, this.#startNs + (bin + 1) * this.#binNs);

@@ -43,13 +43,15 @@ function heatMapForm(path: string) {
   throw new UserError('usage', `"${path}": no form of heat map is known by that ending`, {}, `known: ${known}`);
 }
 
-/** The exact measure lists episodes of at least `confirmNs`; beside it the sampling checker, which looks every `sampleNs`. */
-export function openChecker(
-  path: string,
-  fromNs: number,
-  confirmNs: ConfirmNs = CONFIRM_NS[2],
-  sampleNs = 1e9,
-): SinkFile {
+export interface CheckerOptions {
+  /** The exact measure is of the time from here on, and lists violations of at least `confirmNs`. */
+  readonly fromNs: number;
+  readonly confirmNs: ConfirmNs;
+  /** Time between two looks of the sampling checker. */
+  readonly sampleNs: number;
+}
+
+export function openChecker(path: string, { fromNs, confirmNs, sampleNs }: CheckerOptions): SinkFile {
   const exact = new FiguresSink({ fromNs, observed: RECORDINGS.figures, listViolationsNs: confirmNs });
   const sampled = new SampledChecker({ intervalNs: sampleNs });
   let tables!: TraceTables;
@@ -60,27 +62,19 @@ export function openChecker(
     event: () => {},
   };
   const file = new OutputFile(path);
-  const nameOf = (task: number) => tables.tasks[task]?.comm ?? null;
+  const named = <T extends { readonly task: number }>({ task, ...rest }: T) => ({
+    task: tables.tasks[task]?.comm ?? null,
+    ...rest,
+  });
+  const report = () => ({
+    confirmNs,
+    idleCpus: exact.idleEpisodes,
+    waits: exact.violations.map(named),
+    sampled: { intervalNs: sampleNs, looks: sampled.nrLooks, violations: sampled.violations.map(named) },
+  });
   return {
     sink: tee(keep, exact, sampled),
-    commit: () =>
-      commitText(
-        file,
-        `${JSON.stringify(
-          {
-            confirmNs,
-            idleCpus: exact.idleEpisodes,
-            waits: exact.violations.map(({ task, ...rest }) => ({ task: nameOf(task), ...rest })),
-            sampled: {
-              intervalNs: sampleNs,
-              looks: sampled.nrLooks,
-              violations: sampled.violations.map(({ task, ...rest }) => ({ task: nameOf(task), ...rest })),
-            },
-          },
-          null,
-          1,
-        )}\n`,
-      ),
+    commit: () => commitText(file, `${JSON.stringify(report(), null, 1)}\n`),
   };
 }
 

@@ -1,7 +1,7 @@
 /** `steelyard run`: one machine, one workload, one policy, once. */
 import type { Command } from 'commander';
 import { compare } from '../analysis/comparison.ts';
-import type { ConfirmNs } from '../analysis/confirmed-violations.ts';
+import { CONFIRM_NS, type ConfirmNs } from '../analysis/confirmed-violations.ts';
 import { openLabFolder } from '../experiment/lab-folder.ts';
 import { OutputFile } from '../experiment/output-file.ts';
 import { type RunResult, simulateInSteps } from '../experiment/simulate.ts';
@@ -91,7 +91,13 @@ async function perform(experiment: Experiment, flags: RunFlags): Promise<RunResu
   const schedstat = flags.schedstat === undefined ? null : new OutputFile(flags.schedstat);
   const heatMap = flags.heatmap === undefined ? null : openHeatMap(flags.heatmap, experiment.name);
   const checker =
-    flags.violations === undefined ? null : openChecker(flags.violations, warmupNs, flags.confirm, flags.sample);
+    flags.violations === undefined
+      ? null
+      : openChecker(flags.violations, {
+          fromNs: warmupNs,
+          confirmNs: flags.confirm ?? CONFIRM_NS[2],
+          sampleNs: flags.sample ?? 1e9,
+        });
   const sinks = [trace?.sink, record?.sink, heatMap?.sink, checker?.sink].filter((sink) => sink !== undefined);
   const progress = startProgress(durationNs ?? Number.NaN);
   const steps = simulateInSteps(

@@ -32,7 +32,7 @@ describe('wasted time @spec 23 §5.2', () => {
     assert.equal(f.wasted_cpu_ms, 0.003);
   });
 
-  test('a CPU that executes a newidle search of 8 us is balancing, not wasted', () => {
+  test('spec 23 check 2: a CPU that executes a newidle search of 8 us is balancing, not wasted', () => {
     const t = trace(2).running('A', 0).running('X', 1).wakeup('B', 0);
     t.at(10).onCpu(1).newidle().at(18).newidleRet(0).switch('X', 'idle').at(20).onCpu(0).switch('A', 'B', 'S').end(100);
     const f = recorded(t);
@@ -101,7 +101,7 @@ describe('confirmed violations @spec 23 §5.2', () => {
       .switch('A', 'B', 'S')
       .end(500_000);
 
-  test('an episode of 99 ms is not confirmed at 100 ms, one of 101 ms is, once', () => {
+  test('spec 23 check 3: an episode of 99 ms is not confirmed at 100 ms, one of 101 ms is, once', () => {
     assert.equal(recorded(waiting(99_000))['violations.100ms'], 0);
     assert.equal(recorded(waiting(99_000))['violations.10ms'], 1);
     assert.equal(recorded(waiting(101_000))['violations.100ms'], 1);

@@ -17,7 +17,7 @@ function idle(topology: Topology, cpus: readonly number[]) {
   return { affinity, wasted };
 }
 
-describe('the check of the spec: two CPUs {0,1} are idle @spec 23', () => {
+describe('spec 23 check 1: two CPUs {0,1} are idle', () => {
   const cases: { waiting: [on: number, affinity: number[]][]; V: number; why: string }[] = [
     {
       waiting: [
