@@ -165,7 +165,8 @@ export class CpuStates {
         this.#switch(cpu, task, args[0]!, (args[1]! & STATE_MASK) === 0, sinceNs);
         return;
       case Ev.SCHED_WAKING:
-        if (this.where(task) === NOWHERE) this.#announce(task, args[0]!, cpu, false, timeNs);
+        // Also of one that seems to be queued: it may have left its queue, and what tells that is still to come.
+        this.#announce(task, args[0]!, cpu, false, timeNs);
         return;
       case Ev.SELECT:
         this.#forget(task);
