@@ -37,6 +37,17 @@ export function decideNewidle(cpu: number, reason: Reason, why: string): void {
   decide(DecisionKind.NEWIDLE, cpu, -1, -1, reason, why, 0, -1, Idle.NEWLY_IDLE);
 }
 
+/** A CPU about to idle looked for one task by means of its own: what came from `source` (-1: none), or why nothing. */
+export function decideSteal(cpu: number, task: number, source: number, reason: Reason, why: string): void {
+  const moved = reason === Reason.PULLED ? 1 : 0;
+  decide(DecisionKind.STEAL, cpu, task, source, reason, why, moved, -1, Idle.NEWLY_IDLE);
+}
+
+/** A waiting task of the queue of `cpu` was to be pushed to `target` (-1: there is none). */
+export function decidePush(cpu: number, task: number, target: number, reason: Reason, why: string): void {
+  decide(DecisionKind.PUSH, cpu, task, target, reason, why, reason === Reason.PULLED ? 1 : 0);
+}
+
 /** The stopper of `src` has pushed `task` to `target`, or none (-1). */
 export function decideActive(env: LbEnv, src: number, target: number, task: number): void {
   if (env.refused.some((n) => n > 0)) env.reason = Reason.NONE;

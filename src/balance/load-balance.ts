@@ -7,7 +7,7 @@
 
 import * as cfs from '../sched/cfs-rq.ts';
 import { updateRqClock } from '../sched/clock.ts';
-import { fact } from '../sched/decide.ts';
+import { fact, forget } from '../sched/decide.ts';
 import { Alb, DOMAIN_COUNTERS, Lb } from '../sched/domain-state.ts';
 import { SD } from '../sched/domains.ts';
 import { k } from '../sched/kernel.ts';
@@ -47,7 +47,10 @@ export class LoadBalancer {
     const { costs } = k;
     if (costs.statDomainNs === 0 && costs.statLlcNs === 0 && costs.statFarNs === 0) return 0;
     this.env.begin(sd, dstCpu, idle);
-    if (!this.#shouldWeBalance()) return costs.statDomainNs;
+    const isOurTurn = this.#shouldWeBalance();
+    // The pass itself will ask again, and note it.
+    if (k.deciding) forget();
+    if (!isOurTurn) return costs.statDomainNs;
     const within = (k.sd.flags[sd]! & SD.SHARE_PKG_RESOURCES) !== 0;
     const near = nearCpusOfDomain(sd);
     const perGroup = within ? costs.statGroupLlcNs : costs.statGroupNs;

@@ -23,7 +23,9 @@ import { charge, owes, sendCall } from '../sched/signals.ts';
 import { queueStopWork } from '../sched/stopper.ts';
 import * as tasks from '../sched/tasks.ts';
 import { Class } from '../sched/tasks.ts';
+import { Reason } from '../trace/decisions.ts';
 import { MigrateCause } from '../trace/events.ts';
+import { decidePush } from './explain-pass.ts';
 import type { IdleTracking } from './idle-tracking.ts';
 import type { LlcMap } from './llc-map.ts';
 import type { PushTunables } from './mechanisms.ts';
@@ -35,6 +37,8 @@ import { movable, moveWaiting } from './push-task.ts';
 import type { PushableLists } from './pushable-list.ts';
 
 const Stage = { NONE: 0, NEXT: 1, MOVE: 2 } as const;
+
+const NO_TARGET = 'no idle CPU is visible, allowed and unclaimed';
 
 export class Push {
   readonly #tunables: PushTunables;
@@ -176,6 +180,7 @@ export class Push {
     const target = this.#search.find(task, queue, this.#lists.waited(task));
     if (target < 0) {
       this.#books.noTarget++;
+      if (k.deciding) decidePush(queue, task, -1, Reason.OUT_OF_SCOPE, NO_TARGET);
       // The energy-aware version tries each task once; the other puts it back, and that is all for now. @spec 21 §2, §3.3
       if (this.#tunables.predicate === 'eas') return;
       this.#lists.insert(queue, task, this.#lists.since(task));
@@ -203,6 +208,7 @@ export class Push {
       const target = this.#search.find(next, queue, this.#lists.waited(next));
       if (target < 0) {
         this.#books.noTarget++;
+        if (k.deciding) decidePush(queue, next, -1, Reason.OUT_OF_SCOPE, NO_TARGET);
         return;
       }
       this.#requests.post(target, queue);
@@ -222,9 +228,12 @@ export class Push {
     const taken = rq.nrRunning[cpu] !== 0 || rq.wakeListHead[cpu]! >= 0 ? -1 : this.#headFor(cpu, queue);
     if (taken < 0) {
       this.#books.misses++;
+      if (k.deciding)
+        decidePush(queue, -1, cpu, Reason.LOST_RACE, 'the target is busy by now, or no task waits for it');
       this.#claims.release(cpu);
       return;
     }
+    if (k.deciding) decidePush(queue, taken, cpu, Reason.PULLED, 'by the target itself');
     moveWaiting(taken, queue, cpu);
     charge(cpu, k.costs.detachNs + k.costs.attachNs);
     this.#claims.arrived(cpu);
@@ -289,10 +298,13 @@ export class Push {
   #finishMove(task: number, queue: number, target: number, since: number): boolean {
     if (!movable(task, queue, target)) {
       this.#books.misses++;
+      if (k.deciding)
+        decidePush(queue, task, target, Reason.LOST_RACE, 'locked, the task does not wait there any more');
       this.#claims.release(target);
       return false;
     }
     const pileup = rq.nrRunning[target] !== 0 || rq.wakeListHead[target]! >= 0;
+    if (k.deciding) decidePush(queue, task, target, Reason.PULLED, pileup ? 'onto one that is not idle any more' : '');
     moveWaiting(task, queue, target);
     this.#claims.arrived(target);
     this.#books.pushed(task, target, since, pileup);

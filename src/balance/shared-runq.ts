@@ -16,8 +16,10 @@ import { allocateLines, Line } from '../sched/shared-lines.ts';
 import { charge, owes } from '../sched/signals.ts';
 import * as tasks from '../sched/tasks.ts';
 import { Class, OnRq } from '../sched/tasks.ts';
+import { Reason } from '../trace/decisions.ts';
 import { MigrateCause } from '../trace/events.ts';
 import { throttledPair } from './detach.ts';
+import { decideSteal } from './explain-pass.ts';
 import { LlcMap } from './llc-map.ts';
 import type { SharedRunqTunables } from './mechanisms.ts';
 import type { FirstSearch } from './newidle.ts';
@@ -195,6 +197,7 @@ export class SharedRunq implements FirstSearch {
       if (this.#head[shard]! < 0) continue;
       const task = this.#candidate(shard, cpu);
       if (task < 0) {
+        if (k.deciding) decideSteal(cpu, -1, -1, Reason.ALL_PINNED, 'SHARED_RUNQ: the task listed may not run here');
         this.#lock(shard);
         return;
       }
@@ -203,6 +206,7 @@ export class SharedRunq implements FirstSearch {
       this.#stage[cpu] = Stage.TAKE;
       return;
     }
+    if (k.deciding) decideSteal(cpu, -1, -1, Reason.NO_BUSIEST_QUEUE, 'SHARED_RUNQ: no shard has a task for this CPU');
     this.#stage[cpu] = Stage.DONE;
   }
 
@@ -221,6 +225,8 @@ export class SharedRunq implements FirstSearch {
     const waits = tasks.schedClass[task] === Class.FAIR && tasks.onRq[task] === OnRq.QUEUED && tasks.onCpu[task] === 0;
     if (!waits || source === cpu || !allowed(task, cpu) || throttledPair(task, source, cpu)) {
       this.#lost++;
+      if (k.deciding)
+        decideSteal(cpu, task, source, Reason.LOST_RACE, 'SHARED_RUNQ: the task does not wait there any more');
       return;
     }
     updateRqClock(source);
@@ -232,6 +238,7 @@ export class SharedRunq implements FirstSearch {
     charge(cpu, k.costs.detachNs + k.costs.attachNs);
     this.#pulls++;
     this.#got[cpu] = 1;
+    if (k.deciding) decideSteal(cpu, task, source, Reason.PULLED, 'SHARED_RUNQ');
   }
 
   /** What is wrong with the lists, or null. */

@@ -12,6 +12,7 @@ import { RandomStreams } from '../engine/random.ts';
 import { activateTask, checkPreemptCurr, deactivateTask, moveQueuedTask, setTaskCpu } from '../sched/activate.ts';
 import * as cfs from '../sched/cfs-rq.ts';
 import { updateRqClock } from '../sched/clock.ts';
+import { fact } from '../sched/decide.ts';
 import { type Counter, UNFINISHED } from '../sched/hooks.ts';
 import { k } from '../sched/kernel.ts';
 import { atomicOn, readFrom, takeLock } from '../sched/line-access.ts';
@@ -21,8 +22,10 @@ import { bestPushable } from '../sched/rt.ts';
 import { allocateLines, Line } from '../sched/shared-lines.ts';
 import { charge, owes } from '../sched/signals.ts';
 import * as tasks from '../sched/tasks.ts';
+import { Reason } from '../trace/decisions.ts';
 import { MigrateCause } from '../trace/events.ts';
 import { throttledPair } from './detach.ts';
+import { decideSteal } from './explain-pass.ts';
 import { LlcMap } from './llc-map.ts';
 import type { StealTunables } from './mechanisms.ts';
 import { SparseMask } from './sparsemask.ts';
@@ -131,7 +134,10 @@ export class TaskStealing {
 
   /** The gates. True if `step` is to be called. @spec 20 §5 steps 1-3 */
   begin(cpu: number): boolean {
-    if (!this.#on || k.cpuActive[cpu] === 0 || rq.avgIdle[cpu]! < this.#tunables.minAvgIdleNs) return false;
+    if (!this.#on || k.cpuActive[cpu] === 0 || rq.avgIdle[cpu]! < this.#tunables.minAvgIdleNs) {
+      if (k.deciding) this.#decideGate(cpu);
+      return false;
+    }
     this.#attempts++;
     this.#stage[cpu] = Stage.SEARCH;
     this.#got[cpu] = 0;
@@ -219,10 +225,16 @@ export class TaskStealing {
   #take(cpu: number, source: number): void {
     this.#stage[cpu] = Stage.SEARCH;
     this.#findNs += takeLock(Line.RQ_LOCK + source, k.costs.detachNs);
-    if (cfs.hNrRunning[source]! < 2 || k.cpuActive[source] === 0) return;
+    if (cfs.hNrRunning[source]! < 2 || k.cpuActive[source] === 0) {
+      if (k.deciding) decideSteal(cpu, -1, source, Reason.LOST_RACE, 'locked, the queue has fewer than two CFS tasks');
+      return;
+    }
     updateRqClock(source);
     const task = movableTask(source, cpu);
-    if (task < 0) return;
+    if (task < 0) {
+      if (k.deciding) decideSteal(cpu, -1, source, Reason.ALL_PINNED, 'no waiting task of the queue may run here');
+      return;
+    }
     deactivateTask(source, task, 0);
     setTaskCpu(task, cpu, MigrateCause.STEAL, -1);
     charge(cpu, k.costs.detachNs + k.costs.attachNs);
@@ -230,6 +242,7 @@ export class TaskStealing {
     activateTask(cpu, task, 0);
     checkPreemptCurr(cpu, task, 0);
     this.#won(cpu, source);
+    if (k.deciding) decideSteal(cpu, task, source, Reason.PULLED, '');
     this.#stage[cpu] = Stage.DONE;
   }
 
@@ -243,6 +256,7 @@ export class TaskStealing {
         moveQueuedTask(task, cpu, MigrateCause.STEAL);
         charge(cpu, k.costs.detachNs + k.costs.attachNs);
         this.#won(cpu, source);
+        if (k.deciding) decideSteal(cpu, task, source, Reason.PULLED, 'a real-time task');
         return;
       }
     }
@@ -254,7 +268,24 @@ export class TaskStealing {
     this.#steals++;
   }
 
+  /** Which of the gates it was, for the record. */
+  #decideGate(cpu: number): void {
+    if (!this.#on)
+      decideSteal(cpu, -1, -1, Reason.OUT_OF_SCOPE, 'the machine has more nodes than sched_steal_node_limit');
+    else if (k.cpuActive[cpu] === 0) decideSteal(cpu, -1, -1, Reason.OUT_OF_SCOPE, 'the CPU is not active');
+    else {
+      fact('avg_idle_ns', rq.avgIdle[cpu]!);
+      fact('min_avg_idle_ns', this.#tunables.minAvgIdleNs);
+      decideSteal(cpu, -1, -1, Reason.AVG_IDLE, 'avg_idle < min_avg_idle');
+    }
+  }
+
   #finish(cpu: number): number {
+    if (k.deciding && this.#got[cpu] === 0) {
+      const marked = this.#sawOverloaded[cpu] !== 0;
+      const why = marked ? 'no CPU marked as overloaded had a task to give' : 'no CPU in scope is marked as overloaded';
+      decideSteal(cpu, -1, -1, Reason.NO_BUSIEST_QUEUE, why);
+    }
     if (this.#got[cpu] === 0 && this.#sawOverloaded[cpu] !== 0) this.#fails++;
     updateRqClock(cpu);
     const result =

@@ -5,12 +5,14 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { LabDecisions } from '../../src/analysis/lab-decisions.ts';
-import { parsePolicy } from '../../src/balance/policy.ts';
+import { kernelConfig, parsePolicy, policyHooks } from '../../src/balance/policy.ts';
 import { loadMachine } from '../../src/experiment/machine-file.ts';
-import { simulate } from '../../src/experiment/simulate.ts';
 import { loadWorkload } from '../../src/experiment/workload-file.ts';
+import { buildDomains } from '../../src/sched/build-domains.ts';
+import { Simulation } from '../../src/sched/simulation.ts';
 import { type Decision, Decisions, type ReasonName } from '../../src/trace/decisions.ts';
-import { Ev } from '../../src/trace/events.ts';
+import { Ev, MigrateCause } from '../../src/trace/events.ts';
+import { RECORDINGS } from '../../src/trace/recorder.ts';
 import { TraceStore } from '../../src/trace/store.ts';
 import { collect, type PlainEvent } from '../trace/random-trace.ts';
 
@@ -27,17 +29,19 @@ interface Run {
 function run(machine: string, workload: string, policy: string, ms: number): Run {
   const topology = loadMachine(machine);
   const store = new TraceStore();
-  simulate(
-    {
-      machine: topology,
-      workload: loadWorkload(workload, topology.nrCpus),
-      policy: parsePolicy(policy),
-      seed: 3,
-      durationNs: ms * 1e6,
-      warmupNs: 0,
-    },
-    { sink: store, decisions: true, checkInvariants: topology.nrCpus < 32 },
-  );
+  const chosen = parsePolicy(policy);
+  new Simulation({
+    topology,
+    domains: buildDomains(topology),
+    workload: loadWorkload(workload, topology.nrCpus).workload,
+    config: kernelConfig(chosen, 3),
+    hooks: policyHooks(chosen, topology.nrCpus),
+    source: policy,
+    sink: store,
+    record: [...RECORDINGS.full, ...RECORDINGS.decisions],
+    durationNs: ms * 1e6,
+    checkInvariants: topology.nrCpus < 32,
+  }).run();
   const decisions: Decision[] = [];
   const lab: Decision[] = [];
   store.play(new Decisions((d) => decisions.push(d)));
@@ -54,6 +58,8 @@ const RUNS = [
   run('smp4', 'runsleep:n=6', 'linux-6.1', 300),
   run('e5-2630v4', 'runsleep:n=40', 'linux-6.1,costs=bdw18,tick_phase=skewed', 200),
   run('e5-2630v4', 'hogs:n=30', 'linux-6.1', 300),
+  run('e5-2630v4', 'runsleep:n=40', 'linux-6.1,costs=milan,steal=on', 150),
+  run('e5-2630v4', 'runsleep:n=40', 'linux-6.1,costs=milan,push=on,newidle=off,wakeup=stay', 150),
   run('epyc-7763', 'hackbench:groups=2', 'linux-6.1,costs=milan,idle_governor=menu,tick_phase=skewed', 25),
   run('smp4', 'runsleep:n=9', 'linux-6.1,newidle=off,wakeup=stay', 200),
 ];
@@ -104,12 +110,16 @@ for (const { name, events, decisions, lab } of RUNS) {
       for (const d of decisions) {
         const avgIdle = d.facts.get('avg_idle_ns');
         if (d.reason === 'avg_idle') {
-          const cost = d.facts.get('max_newidle_lb_cost_ns')! + (d.facts.get('search_cost_ns') ?? 0);
+          const least = d.facts.get('min_avg_idle_ns') ?? d.facts.get('max_newidle_lb_cost_ns')!;
+          const cost = least + (d.facts.get('search_cost_ns') ?? 0);
           assert.ok(avgIdle! < cost, `${avgIdle} < ${cost} at ${d.timeNs}`);
         }
         if (d.reason === 'pulled') assert.ok(d.moved > 0);
         else assert.equal(d.moved, 0);
-        if (d.reason === 'interval') assert.ok(d.facts.get('due_in_jiffies')! > 0);
+        if (d.reason === 'interval') {
+          assert.ok(d.facts.get('due_in_jiffies')! > 0);
+          assert.deepEqual([...d.facts.keys()], ['due_in_jiffies'], 'and what was noted is its own');
+        }
         if (d.reason === 'not_its_turn') assert.notEqual(d.facts.get('balance_cpu'), d.cpu);
         const chosen = d.groups.filter(({ role }) => role === 'chosen');
         const local = d.groups.filter(({ role }) => role === 'local');
@@ -166,9 +176,30 @@ test('together they show nearly the whole list of reasons', () => {
     'random_skip',
     'out_of_scope',
     'running',
+    'no_busiest_queue',
   ];
   assert.deepEqual(
     wanted.filter((reason) => !seen.has(reason)),
     [],
   );
+});
+
+test('what steals and pushes moved is in their records', () => {
+  for (const [kind, cause] of [
+    ['steal', MigrateCause.STEAL],
+    ['push', MigrateCause.PUSH],
+  ] as const) {
+    let moved = 0;
+    for (const { name, events, decisions } of RUNS) {
+      const migrations = events
+        .filter(({ kind, args }) => kind === Ev.SCHED_MIGRATE_TASK && args[3] === cause)
+        .map(({ timeNs, task, args }) => `${timeNs} ${task} ${args[0]}>${args[1]}`);
+      const records = decisions
+        .filter((d) => d.kind === kind && d.moved > 0)
+        .map((d) => `${d.timeNs} ${d.task} ${kind === 'steal' ? `${d.chosen}>${d.cpu}` : `${d.cpu}>${d.chosen}`}`);
+      assert.deepEqual(records, migrations, name);
+      moved += records.length;
+    }
+    assert.ok(moved > 0, kind);
+  }
 });
