@@ -172,3 +172,49 @@ test('there is no CFS left in it: nobody has a slice of the latency', () => {
   boot({ machine: 8, ...EEVDF, tasks: { a: {} } });
   assert.equal(k.baseSliceNs, 2.8 * MS);
 });
+
+describe('delayed dequeue', () => {
+  test('spec 22 check 5: who sleeps ahead of the average stays in the queue, never runs there, and owes nothing more after', () => {
+    const upTo = (ms: number) => ({ kind: 'uniform' as const, minNs: MS / 2, maxNs: ms * MS, stepNs: 1 });
+    const run = boot({
+      machine: 1,
+      policy: 'linux-6.12',
+      hooks: 'none',
+      tasks: {
+        s: {
+          program: [
+            { op: 'loop', count: 0 },
+            { op: 'run', work: upTo(8) },
+            { op: 'sleep', time: upTo(9), state: 'S' },
+            { op: 'end' },
+          ],
+        },
+        hog: {},
+      },
+    });
+    let ahead: number | null = null;
+    let left = 0;
+    for (let ms = 50; ms < 400; ms += 0.1) {
+      run.to(ms);
+      const s = run.slot('s');
+      if (se.delayed[s] !== 0) {
+        ahead ??= avgVruntime(0) - se.vruntime[s]!;
+        assert.deepEqual([cfs.load[0], cfs.hNrRunning[0], cfs.hNrDelayed[0]], [2 * 2 ** 20, 2, 1]);
+        continue;
+      }
+      if (ahead !== null && se.onRq[s] === 0) {
+        left++;
+        assert.ok(ahead < 0 && se.vlag[s]! <= 0 && se.vlag[s]! >= ahead, `lag ${se.vlag[s]} after ${ahead}`);
+      }
+      ahead = null;
+    }
+    assert.ok(left > 3, `${left} times it left after it was delayed`);
+    let asleep = false;
+    for (const { kind, task, args } of run.of(Ev.SCHED_SWITCH, Ev.SCHED_WAKEUP)) {
+      if (kind === Ev.SCHED_WAKEUP && task === 's') asleep = false;
+      if (kind !== Ev.SCHED_SWITCH) continue;
+      if (task === 's') asleep = args['prev_state'] === 1;
+      assert.ok(!(asleep && run.comm(args['next']!) === 's'), 'it was picked to run while it slept');
+    }
+  });
+});

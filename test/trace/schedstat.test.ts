@@ -228,3 +228,22 @@ test('differences over a repetition add up as the lab found them', needsShared, 
     Object.fromEntries(Object.entries(expected).map(([name, s]) => [name, level(s as Record<string, number>)])),
   );
 });
+
+test('spec 22 check 11: the same counters as versions 15, 16 and 17', () => {
+  const numbers = (n: number) => Array.from({ length: n }, (_, i) => i + 1);
+  const text = (version: number, domain: string) =>
+    `version ${version}\ntimestamp 1\ncpu0 0 0 1 1 1 1 1 1 1\n${domain}\n`;
+  const of15 = parseSchedstat(text(15, `domain0 f ${numbers(36).join(' ')}`));
+  const swapped = [...numbers(16).slice(8), ...numbers(8), ...numbers(36).slice(16)];
+  assert.equal(formatSchedstat(of15, 16), text(16, `domain0 f ${swapped.join(' ')}`));
+  const of17 = parseSchedstat(text(17, `domain0 MC f ${numbers(45).join(' ')}`));
+  assert.equal(formatSchedstat(of17), text(17, `domain0 MC f ${numbers(45).join(' ')}`));
+  // Busy, idle and newly idle: 4 to 7 are one sum, then 15 to 18, and 26 to 29.
+  const sums = [
+    [1, 2, 3, 22, 8, 9, 10, 11],
+    [12, 13, 14, 66, 19, 20, 21, 22],
+    [23, 24, 25, 110, 30, 31, 32, 33],
+  ];
+  const tail = numbers(45).slice(33);
+  assert.equal(formatSchedstat(of17, 16), text(16, `domain0 f ${[...sums.flat(), ...tail].join(' ')}`));
+});
