@@ -12,13 +12,16 @@ import { Alb, DOMAIN_COUNTERS, Lb } from '../sched/domain-state.ts';
 import { SD } from '../sched/domains.ts';
 import { k } from '../sched/kernel.ts';
 import { lockRq } from '../sched/line-access.ts';
+import * as loop from '../sched/loop.ts';
 import { allowed, idleCpu } from '../sched/predicates.ts';
 import { record } from '../sched/record.ts';
 import * as rq from '../sched/rq.ts';
 import { stopAndActiveBalance } from '../sched/stopper.ts';
 import * as tasks from '../sched/tasks.ts';
+import { Class, OnRq } from '../sched/tasks.ts';
 import { Reason } from '../trace/decisions.ts';
 import { Ev } from '../trace/events.ts';
+import type { ActiveCallback } from './active-callback.ts';
 import { attachTask, attachTasks, canMigrateTask, detachTask, detachTasks } from './detach.ts';
 import { asymPrefer, capacityReduced, Idle, type LbEnv, LbFlag, Migrate, NR_MIGRATE_BREAK } from './env.ts';
 import { decideActive, decidePass, forgetPass } from './explain-pass.ts';
@@ -35,8 +38,14 @@ export class LoadBalancer {
 
   /** A running task may be pushed by the stopper. */
   readonly #active: boolean;
+  /** Who does it instead of the stopper. */
+  readonly #callback: ActiveCallback | null;
+  /** Times that the stopper ran for it, and that it took the CPU from a real-time task. */
+  stops = 0;
+  rtPreempted = 0;
 
-  constructor(env: LbEnv, sds: DomainStats, active: boolean) {
+  constructor(env: LbEnv, sds: DomainStats, active: boolean, callback: ActiveCallback | null = null) {
+    this.#callback = callback;
     this.env = env;
     this.#sds = sds;
     this.#active = active;
@@ -151,7 +160,8 @@ export class LoadBalancer {
           rq.activeBalance[src] = 1;
           rq.pushCpu[src] = thisCpu;
           started = true;
-          stopAndActiveBalance(src);
+          if (this.#callback === null) stopAndActiveBalance(src);
+          else this.#callback.note(src);
         }
       }
     } else {
@@ -278,6 +288,9 @@ export class LoadBalancer {
 
   /** The stopper of the source CPU moves whichever task it can to `push_cpu`. @spec 06 §11 */
   activeBalanceStop(src: number): void {
+    this.stops++;
+    const preempted = loop.previous[src]!;
+    if (tasks.schedClass[preempted] === Class.RT && tasks.onRq[preempted] === OnRq.QUEUED) this.rtPreempted++;
     const { env } = this;
     const { sd } = k;
     const target = rq.pushCpu[src]!;

@@ -10,6 +10,7 @@ import * as rq from '../sched/rq.ts';
 import { charge } from '../sched/signals.ts';
 import { raiseSchedSoftirq } from '../sched/softirq.ts';
 import { Reason } from '../trace/decisions.ts';
+import { ActiveCallback } from './active-callback.ts';
 import { Idle, LbEnv } from './env.ts';
 import { decideNewidle } from './explain-pass.ts';
 import { because, decidePlacement } from './explain-placement.ts';
@@ -51,6 +52,7 @@ export class MainlineBalance implements BalanceHooks {
   readonly #idleSearch: IdleSearch;
   readonly #idlestSearch: IdlestSearch;
   readonly #lb: LoadBalancer;
+  readonly #active: ActiveCallback | null;
   readonly #newidle: Newidle;
   readonly #rebalance: Rebalance;
   readonly #nohz: NohzBalancer;
@@ -72,11 +74,12 @@ export class MainlineBalance implements BalanceHooks {
       (this.#steal === null ? 0 : Watch.FAIR_COUNT) |
       (this.#shared === null ? 0 : Watch.QUEUE | Watch.RUN) |
       (this.push === null ? 0 : Watch.QUEUE | Watch.RUN | Watch.IDLE);
+    this.#active = parts.active === 'callback' ? new ActiveCallback(nrCpus) : null;
     const { groupMetric, wakeupScope } = mechanisms.fault;
     const byLoad = groupMetric === 'mainline' ? null : new LoadComparison(groupMetric);
     this.#idleSearch = wakeupScope === 'llc' ? new IdleSearch(nrCpus) : new WideIdleSearch(nrCpus, wakeupScope);
     this.#idlestSearch = new IdlestSearch(byLoad);
-    this.#lb = new LoadBalancer(new LbEnv(nrCpus), new DomainStats(byLoad), parts.active === 'stopper');
+    this.#lb = new LoadBalancer(new LbEnv(nrCpus), new DomainStats(byLoad), parts.active !== 'off', this.#active);
     const first = [this.#shared, this.push?.pull].filter((search) => search != null);
     this.#searches = parts.newidle !== 'off' && parts.newidle !== 'steal';
     this.#newidle = new Newidle(nrCpus, this.#lb, mechanisms.newidle, first, parts.newidle === 'off_below_numa');
@@ -93,12 +96,22 @@ export class MainlineBalance implements BalanceHooks {
   }
 
   counters(): readonly Counter[] {
-    const mechanisms = [this.#steal, this.#shared, this.push].flatMap((mechanism) => mechanism?.counters() ?? []);
-    return [['wakeup_search_ms', this.#idleSearch.searchNs / 1e6], ...mechanisms];
+    const mechanisms = [this.#steal, this.#shared, this.push, this.#active];
+    const counted = mechanisms.flatMap((mechanism) => mechanism?.counters() ?? []);
+    if (this.#parts.active !== 'off') {
+      counted.push(['active.stops', this.#lb.stops], ['active.rt_preempted', this.#lb.rtPreempted]);
+    }
+    return [['wakeup_search_ms', this.#idleSearch.searchNs / 1e6], ...counted];
   }
 
   checkBooks(): string | null {
-    return this.#steal?.checkBooks() ?? this.#shared?.checkBooks() ?? this.push?.checkBooks() ?? null;
+    return (
+      this.#steal?.checkBooks() ??
+      this.#shared?.checkBooks() ??
+      this.push?.checkBooks() ??
+      this.#active?.checkBooks() ??
+      null
+    );
   }
 
   selectTaskRqFair(task: number, prev: number, flags: number, cpu: number): number {
@@ -236,6 +249,7 @@ export class MainlineBalance implements BalanceHooks {
   }
 
   balanceCallback(cpu: number): number {
+    this.#active?.callback(cpu);
     return this.push === null ? 0 : this.push.callback(cpu);
   }
 }

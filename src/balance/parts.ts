@@ -28,7 +28,10 @@ export const PARTS = {
     about: 'when the lock of NUMA domains, balanced one at a time, is tried: at each visit, or when they are due',
   },
   nohz: { values: ['on', 'off'], about: 'idle CPUs without a tick are balanced by one that a busy CPU kicks' },
-  active: { values: ['stopper', 'off'], about: 'a running task may be moved by the stopper thread of its CPU' },
+  active: {
+    values: ['stopper', 'callback', 'off'],
+    about: 'a running task may be moved by the stopper thread of its CPU, or when it is next switched out',
+  },
 } as const satisfies Record<string, PartSpec>;
 
 export type PartName = keyof typeof PARTS;

@@ -206,6 +206,7 @@ const anySettings: fc.Arbitrary<readonly string[]> = fc.subarray(
     'periodic=off',
     'nohz=off',
     'active=off',
+    'active=callback',
     'wakeup=stay',
     'fork=stay',
     'hz=1000',
