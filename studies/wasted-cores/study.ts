@@ -93,7 +93,7 @@ const CASES: readonly Case[] = [
     effect: 'percent',
     check: { nr: 8, min: 10, max: 25 },
     cause:
-      'newly idle balancing of 6.1 takes the waiting worker across nodes within a millisecond, so that little is left to ' +
+      'newly idle balancing of 6.1 takes the waiting worker across nodes before long, so that little is left to ' +
       'gain; without it (next row) the gain is larger. Lengths of work and sleep of the real workers are not published.',
   },
   {
