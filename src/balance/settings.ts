@@ -122,11 +122,16 @@ export const SETTINGS: Readonly<Record<string, Setting>> = {
   idle_governor: environment('idleGovernor', 'word', 'chooses idle states and stops the tick', ['none', 'menu']),
   tick_phase: environment('tickPhase', 'word', 'ticks of all CPUs at one instant, or spread', ['aligned', 'skewed']),
   tick_offset: environment('tickOffsetNs', 'ns', 'time since the last tick when the simulation starts'),
-  start_state: environment('startState', 'word', 'phases of ticks and domains: as after boot, or any', [
-    'booted',
-    'random',
-  ]),
+  start_state: environment(
+    'startState',
+    'word',
+    'phases of ticks and domains: as after boot, any, or as the record of `fidelity` tells',
+    ['booted', 'random', 'recorded'],
+  ),
   rcu_grace: environment('rcuGraceNs', 'ns', 'idle CPUs keep their tick this long after a fork or exit'),
+  wakee_flips: environment('wakeeFlips', 'int', 'wakee_flips of the main task at the start, which children inherit'),
+  turn_slice: environment('turnSliceNs', 'ns', 'timer of the emulator that costs=kernel-lab is about: ends turns'),
+  spin_turn: environment('spinTurnNs', 'ns', 'there: the turn of a task that waits for the clock to advance'),
   timer_slack: environment('timerSlackNs', 'ns', 'how late a sleeper’s timer may be, to share an interrupt'),
   boot_cpu: environment('bootCpu', 'int', 'CPU on which the main task starts'),
   schedstat_version: {

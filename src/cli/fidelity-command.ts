@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import type { Command } from 'commander';
 import { UserError } from '../base/errors.ts';
 import { compareExactly } from '../experiment/fidelity/exact-records.ts';
-import { findRecords, loadRecord } from '../experiment/fidelity/record.ts';
+import { findRecords, loadRecord, withStarts } from '../experiment/fidelity/record.ts';
 import { MIN_RUNS, policyOfRecord, recordFidelity, recordJobs } from '../experiment/fidelity/run-record.ts';
 import { writeWholeFile } from '../experiment/output-file.ts';
 import { runJobs } from '../experiment/pool.ts';
@@ -42,7 +42,7 @@ export function addFidelityCommand(program: Command): void {
 }
 
 async function fidelity(folders: readonly string[], flags: FidelityFlags): Promise<void> {
-  const records = folders.flatMap(findRecords).map(loadRecord);
+  const records = await withStarts(folders.flatMap(findRecords).map(loadRecord));
   const policies = records.map((record) => flags.policy ?? policyOfRecord(record));
   const jobs = records.map((record, i) => recordJobs(record, policies[i]!, flags.runs ?? MIN_RUNS));
   const total = jobs.reduce((sum, list) => sum + list.length, 0);

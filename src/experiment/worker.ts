@@ -3,7 +3,9 @@ import { parentPort } from 'node:worker_threads';
 import { type LabFigures, LabRepetitionSink, type LabTasks } from '../analysis/lab-repetition.ts';
 import { type Place, UserError, type UserErrorCode } from '../base/errors.ts';
 import { takeSchedstat } from '../sched/schedstat.ts';
+import { type StartState, takeOver } from '../sched/start-state.ts';
 import { Ev } from '../trace/events.ts';
+import { RECORDINGS } from '../trace/recorder.ts';
 import type { Schedstat } from '../trace/schedstat.ts';
 import type { TraceSink } from '../trace/sink.ts';
 import { tee } from '../trace/tee.ts';
@@ -19,6 +21,10 @@ export interface Job {
   /** With decision records. */
   readonly decisions?: boolean;
   readonly lab?: LabTasks;
+  /** With `lab`: events of PELT are recorded too, which may cost time (`cost.pelt_probe`). */
+  readonly pelt?: boolean;
+  /** With `lab`: what an earlier load has left behind when this one begins. */
+  readonly start?: StartState | null;
 }
 
 export interface JobResult extends RunResult {
@@ -61,7 +67,10 @@ function answer(job: Job, report: (progress: Answer) => void): Answer {
   }
 }
 
-function perform({ plan, traceFile, decisions = false, lab }: Job, report: (progress: Answer) => void): JobResult {
+function perform(
+  { plan, traceFile, decisions = false, lab, pelt, start }: Job,
+  report: (progress: Answer) => void,
+): JobResult {
   let reported = performance.now();
   const onProgress = (nowNs: number) => {
     if (performance.now() - reported < REPORT_MS) return;
@@ -78,6 +87,7 @@ function perform({ plan, traceFile, decisions = false, lab }: Job, report: (prog
       labSink,
       atMark(LOAD_BEGINS, () => {
         schedstatBefore = takeSchedstat();
+        if (start != null) takeOver(start);
       }),
     );
   }
@@ -86,6 +96,7 @@ function perform({ plan, traceFile, decisions = false, lab }: Job, report: (prog
     decisions,
     schedstat: labSink !== null,
     ...(sinks.length === 0 ? {} : { sink: tee(...sinks) }),
+    ...(pelt === true ? { record: [...RECORDINGS.full, Ev.PELT_SE, Ev.PELT_CFS, Ev.PELT_BLOCKED] } : {}),
   });
   trace?.file.commit();
   return { ...result, lab: labSink?.figures() ?? null, schedstatBefore };

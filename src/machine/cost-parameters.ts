@@ -100,6 +100,10 @@ const FIXED: readonly CostParameter[] = [
   time('exit', 'exitNs', 'exit', 'ours [U]'),
   time('wake_call', 'wakeCallNs', 'a system call that wakes, before it does', '§4: rest of a pipe’s hop [D]'),
   time('sleep_call', 'sleepCallNs', 'a system call that sleeps, before it does', '§4: rest of a pipe’s hop [D]'),
+  time('wake_first', 'wakeFirstNs', 'emulated: what a wakeup does before the task counts as woken', 'ours: recorded'),
+  time('call_function', 'callNs', 'emulated: taking wakeups from the call queue', 'ours: recorded'),
+  time('newidle', 'newidleNs', 'before going idle, apart from balance passes', 'ours: recorded'),
+  time('pelt_probe', 'peltProbeNs', 'recording an update of an average, where that is recorded', 'ours: recorded'),
   number(
     'message_scale',
     'messageScale',

@@ -27,6 +27,14 @@ export interface CostProfile {
   readonly switchIdleNs: number;
   /** A wakeup without its search: state, enqueue, preemption check. §3 */
   readonly wakeupNs: number;
+  /** Where instructions are counted (`takesTurns`): the part of a wakeup before the task counts as woken. */
+  readonly wakeFirstNs: number;
+  /** There too: taking wakeups from the call queue. */
+  readonly callNs: number;
+  /** Looking for work when about to idle, before any domain is looked at. */
+  readonly newidleNs: number;
+  /** Recording one update of an average (`pelt_se`, `pelt_cfs`, `pelt_blocked`), where that is recorded. */
+  readonly peltProbeNs: number;
   /** Looking at one CPU while searching for an idle one, in the own LLC and elsewhere. §7 */
   readonly scanLlcNs: number;
   readonly scanFarNs: number;
@@ -85,7 +93,7 @@ export interface CostProfile {
   readonly workingSetBytes: number;
   /**
    * The machine is emulated by one thread, in which the virtual CPUs that are not halted take turns, and time is counted
-   * in instructions of all of them: kernel work takes as many times longer as CPUs are busy.
+   * in instructions of all of them.
    */
   readonly takesTurns: boolean;
 }
@@ -106,6 +114,10 @@ const NONE: CostProfile = {
   switchOtherMmNs: 0,
   switchIdleNs: 0,
   wakeupNs: 0,
+  wakeFirstNs: 0,
+  callNs: 0,
+  newidleNs: 0,
+  peltProbeNs: 0,
   scanLlcNs: 0,
   scanFarNs: 0,
   ipiSendNs: 0,
@@ -248,31 +260,35 @@ const PROFILES: readonly CostProfile[] = [
   {
     ...NONE,
     name: 'kernel-lab',
-    pickNs: 500,
-    switchSameMmNs: 1000,
-    switchOtherMmNs: 1000,
-    switchIdleNs: 900,
-    wakeupNs: 1000,
-    ipiSendNs: 600,
-    ipiDeliverNs: 1000,
-    irqNs: 300,
-    tickNs: 1500,
-    softirqNs: 300,
-    statLlcNs: 250,
-    statFarNs: 250,
-    statGroupLlcNs: 100,
-    statGroupNs: 100,
-    statDomainNs: 500,
+    pickNs: 1900,
+    switchSameMmNs: 1500,
+    switchOtherMmNs: 1500,
+    switchIdleNs: 1500,
+    wakeupNs: 500,
+    wakeFirstNs: 4800,
+    callNs: 2000,
+    newidleNs: 3000,
+    peltProbeNs: 3600,
+    ipiSendNs: 400,
+    ipiDeliverNs: 0,
+    irqNs: 800,
+    tickNs: 2500,
+    softirqNs: 2400,
+    statLlcNs: 600,
+    statFarNs: 600,
+    statGroupLlcNs: 400,
+    statGroupNs: 400,
+    statDomainNs: 7000,
     blockedNs: 500,
-    detachNs: 400,
-    attachNs: 500,
-    forkNs: 50_000,
-    exitNs: 30_000,
-    tickRestartNs: 10_000,
-    wakeCallNs: 13_000,
-    sleepCallNs: 1000,
-    messageScale: 2.2,
-    idleStates: [{ exitNs: 500, residencyNs: 0 }],
+    detachNs: 5000,
+    attachNs: 1500,
+    forkNs: 100_000,
+    exitNs: 60_000,
+    tickRestartNs: 1000,
+    wakeCallNs: 9800,
+    sleepCallNs: 1500,
+    messageScale: 1,
+    idleStates: [{ exitNs: 0, residencyNs: 0 }],
     takesTurns: true,
   },
 ];

@@ -143,10 +143,17 @@ export interface Environment {
   tickPhase: 'aligned' | 'skewed';
   /** Time from the last tick before the simulation starts to its start: the phase of the tick, ns. */
   tickOffsetNs: number;
-  /** `booted`: everything in step; `random`: as on a machine that has been up for a while, by the seed. */
-  startState: 'booted' | 'random';
+  /** `booted`: everything in step; `random`: as on a machine that has been up for a while, by the seed;
+   *  `recorded`: what a record tells, the rest random. */
+  startState: 'booted' | 'random' | 'recorded';
   /** Idle CPUs keep their tick this long after a task was born or died, while RCU has work: as recorded. 0: they do not. */
   rcuGraceNs: number;
+  /** An emulator that makes CPUs take turns (a cost profile says so) has a timer this often, which ends turns, ns. */
+  turnSliceNs: number;
+  /** There, the turn of a task that only looks whether it has computed long enough, ns. */
+  spinTurnNs: number;
+  /** So often has the main task changed whom it wakes before the start; its children inherit that. @spec 05 §3.1 */
+  wakeeFlips: number;
   /** How late the timer of an ordinary task may be, so that several can share an interrupt. */
   timerSlackNs: number;
   /** Jiffies at the start. */

@@ -9,6 +9,7 @@
  */
 import { Ev } from '../trace/events.ts';
 import { periodTimerExpired, slackTimerExpired } from './bandwidth.ts';
+import type { Emulator } from './emulator.ts';
 import { UNFINISHED } from './hooks.ts';
 import { IdlePhase, idleStep, leaveIdle } from './idle.ts';
 import { k } from './kernel.ts';
@@ -17,6 +18,7 @@ import { TODO_IRQS, Todo } from './loop.ts';
 import { firstActiveCpu } from './predicates.ts';
 import { runProgram } from './program-step.ts';
 import { saveWork, workDone } from './programs.ts';
+import * as progress from './progress.ts';
 import { record } from './record.ts';
 import * as rq from './rq.ts';
 import { rtPeriodExpired } from './rt.ts';
@@ -66,9 +68,21 @@ function runEvent(cpu: number): void {
     loop.busy[cpu] = 0;
   } else {
     loop.segmentActive[cpu] = 0;
-    workDone(rq.curr[cpu]!);
+    const curr = rq.curr[cpu]!;
+    workDone(curr);
+    // A task that waits for the clock looks at it in its turn.
+    if (k.emulator !== null && progress.counted[curr] === 0 && awaitTurn(k.emulator, cpu)) return;
   }
   runCpu(cpu);
+}
+
+/** Goes on when the CPU has its turn; false if it has it now. */
+function awaitTurn(emulator: Emulator, cpu: number): boolean {
+  const wait = emulator.wait(cpu);
+  if (wait === 0) return false;
+  loop.busy[cpu] = 1;
+  k.queue.schedule(k.slotRun + cpu, k.now + wait);
+  return true;
 }
 
 function interrupt(cpu: number, bit: number): void {
@@ -77,8 +91,20 @@ function interrupt(cpu: number, bit: number): void {
 }
 
 function timerInterrupt(task: number): void {
+  if (k.emulator !== null && waitsForTurn(k.emulator, task)) return;
   const cpu = timerDue(task);
   interrupt(cpu, Todo.TIMER);
+}
+
+/** A timer that is due interrupts its CPU when that has its turn. */
+function waitsForTurn(emulator: Emulator, task: number): boolean {
+  const cpu = progress.timerCpu[task]!;
+  if (progress.timerLate[task] !== 0 || loop.busy[cpu] !== 0) return false;
+  const wait = emulator.wait(cpu);
+  if (wait === 0) return false;
+  progress.timerLate[task] = 1;
+  k.queue.schedule(k.slotTimer + task, k.now + wait);
+  return true;
 }
 
 /** Timers of no CPU in particular run on whichever is active first. */
@@ -131,13 +157,15 @@ function beBusy(cpu: number): void {
   if (loop.segmentActive[cpu] !== 0) saveWork(rq.curr[cpu]!, pauseSegment(cpu));
   loop.busy[cpu] = 1;
   loop.todo[cpu]! &= ~Todo.PAY;
-  k.queue.schedule(k.slotRun + cpu, k.now + loop.debt[cpu]!);
+  const work = loop.debt[cpu]!;
+  k.queue.schedule(k.slotRun + cpu, k.now + (k.emulator === null ? work : k.emulator.stretch(cpu, work)));
   loop.debt[cpu] = 0;
 }
 
 /** Handles the first of the interrupts in `pending`. */
 function handleIrq(cpu: number, pending: number): void {
   const bit = pending & -pending;
+  if (k.emulator !== null && bit !== Todo.TICK && entersInTime(cpu, bit)) return;
   loop.todo[cpu]! &= ~bit;
   if (bit === Todo.TICK) {
     tick(cpu);
@@ -149,7 +177,7 @@ function handleIrq(cpu: number, pending: number): void {
     loop.idlePhase[cpu] = IdlePhase.ITERATE;
   }
   k.inInterrupt = true;
-  if (bit !== Todo.POLL) charge(cpu, k.costs.irqNs);
+  if (bit !== Todo.POLL && k.emulator === null) charge(cpu, k.costs.irqNs);
   if (bit === Todo.TIMER) {
     serveTimers(cpu);
   } else if (bit === Todo.RESCHEDULE_IPI) {
@@ -161,6 +189,21 @@ function handleIrq(cpu: number, pending: number): void {
     if (rq.ttwuPending[cpu] !== 0) schedTtwuPending(cpu);
   }
   k.inInterrupt = false;
+}
+
+/**
+ * Where instructions are counted, what comes before a wakeup in an interrupt is no part of its latency: it is paid for
+ * first. True if that has just begun.
+ */
+function entersInTime(cpu: number, bit: number): boolean {
+  if ((loop.entered[cpu]! & bit) !== 0) {
+    loop.entered[cpu]! &= ~bit;
+    return false;
+  }
+  loop.entered[cpu]! |= bit;
+  const { irqNs, wakeFirstNs, callNs } = k.costs;
+  charge(cpu, irqNs + (bit === Todo.TIMER ? wakeFirstNs : bit === Todo.CALL ? callNs : 0));
+  return true;
 }
 
 function tick(cpu: number): void {

@@ -23,6 +23,7 @@ import type { Features, KernelConfig, Tunables } from './config.ts';
 import * as counters from './counters.ts';
 import { DomainState } from './domain-state.ts';
 import type { DomainTree } from './domains.ts';
+import { Emulator } from './emulator.ts';
 import * as se from './entity.ts';
 import type { BalanceHooks } from './hooks.ts';
 import { NullHooks, Watch } from './hooks.ts';
@@ -63,15 +64,12 @@ class KernelState {
   features!: Readonly<Features>;
   tunables!: Readonly<Tunables>;
   costs!: CostProfile;
-  /** What costs are multiplied with now, and the CPUs that run something, where an emulator makes them take turns. */
-  costScale = 1;
   /** Cold caches cost time; threads of a core slow each other; memory of other nodes slows some task. */
   refills = false;
   smtSlows = false;
   remoteMemory = false;
   /** RCU keeps idle CPUs' ticks on until then. */
   rcuBusyUntil = 0;
-  busyCpus = 0;
   hooks: BalanceHooks = new NullHooks();
   /** What the hooks watch: bits of `Watch`. */
   watch = 0;
@@ -127,6 +125,8 @@ class KernelState {
   stoppers!: Stoppers;
   /** Chooses idle states; null without an idle driver. */
   governor: MenuGovernor | null = null;
+  /** The emulator that the machine runs in; null for a real one. */
+  emulator: Emulator | null = null;
   /** What tasks do. */
   programs!: Programs;
   /** Thread siblings of each CPU, ascending, itself included. */
@@ -195,8 +195,6 @@ export function initKernel(
   k.features = config.features;
   k.tunables = config.tunables;
   k.costs = config.costs;
-  k.costScale = 1;
-  k.busyCpus = 0;
   k.refills = config.costs.latLlcNs > 0 || config.costs.latMemNs > 0 || config.costs.latRemNs > 0;
   k.smtSlows = config.costs.smtShare < 1024 && tree.smtPresent;
   k.recorder = recorder;
@@ -211,7 +209,7 @@ export function initKernel(
   k.hasGroups = groups.count > 1;
   wireGroups(groups);
   k.sd = new DomainState(tree, n, k.jiffies);
-  if (config.environment.startState === 'random') staggerDomains(config.seed);
+  if (config.environment.startState !== 'booted') staggerDomains(config.seed);
   k.smtPresent = tree.smtPresent;
   k.asymCpucapacity = tree.asymCpucapacity;
   k.maxCpuCapacity = tree.maxCpuCapacity;
@@ -219,6 +217,9 @@ export function initKernel(
   k.nohz = new Nohz(n, k.jiffies);
   k.rt = new RtLists(n);
   k.stoppers = new Stoppers(n);
+  k.emulator = config.costs.takesTurns
+    ? new Emulator(config.environment.turnSliceNs, config.environment.spinTurnNs, config.seed)
+    : null;
   k.governor = config.environment.idleGovernor === 'menu' ? new MenuGovernor(n) : null;
   k.cpuActive = topology.online.slice();
   k.siblings = siblingsOf(topology);
@@ -239,7 +240,7 @@ function initClock(config: KernelConfig): void {
   k.tickNs = Math.floor(1_000_000_000 / k.hz);
   k.jiffies = bootJiffies;
   const tickOffsetNs =
-    startState === 'random' ? randomTickOffset(config.seed, k.tickNs) : config.environment.tickOffsetNs;
+    startState !== 'booted' ? randomTickOffset(config.seed, k.tickNs) : config.environment.tickOffsetNs;
   k.nextJiffyAt = k.tickNs - tickOffsetNs;
   k.ticks = new TickCursor(k.nrCpus, k.tickNs, tickOffsetNs, tickPhase === 'skewed');
 }
@@ -387,7 +388,7 @@ function markOverload(): void {
   const read = lines.readAt(lines.Line.OVERLOAD, cpu, at);
   const ns = k.overload ? read : read + lines.writeAt(lines.Line.OVERLOAD, cpu, at + read);
   if (ns === 0) return;
-  loop.debt[cpu]! += ns * k.costScale;
+  loop.debt[cpu]! += ns;
   loop.todo[cpu]! |= loop.Todo.PAY;
 }
 

@@ -40,6 +40,8 @@ export const busy = columns.u8();
 export const todo = columns.i32();
 /** ns of kernel work done but not yet paid for. */
 export const debt = columns.f64();
+/** Interrupts whose entry has been paid for, though they are still to be handled. @see emulator.ts */
+export const entered = columns.i32();
 /** The softirq has begun; where schedule() is. */
 export const inSoftirq = columns.u8();
 export const scheduleStage = columns.u8();
@@ -48,6 +50,8 @@ export const segmentActive = columns.u8();
 export const segmentStart = columns.f64();
 export const segmentWork = columns.f64();
 /** Work done per 1024 ns: of the segment, and of the CPU for its next. */
+/** The current task only waits for the clock: it gives its turns away. @see emulator.ts */
+export const segmentSpins = columns.u8();
 export const segmentSpeed = columns.f64();
 export const speed = columns.f64();
 /** Part of its core that a thread gets now, 1024ths. */

@@ -6,6 +6,7 @@
 import { Ev } from '../trace/events.ts';
 import { MAX_LOOP_DEPTH } from '../workload/build.ts';
 import * as counters from './counters.ts';
+import type { Emulator } from './emulator.ts';
 import { yieldTaskFair } from './fair.ts';
 import { doExit, doFork, schedExec } from './fork.ts';
 import { k } from './kernel.ts';
@@ -18,16 +19,16 @@ import {
   messageWork,
   receive,
   releaseTokens,
+  resume,
   send,
   sendAgain,
   signal,
   unlock,
   unlockCpu,
   waitIn,
-  wakeWaiter,
 } from './program-sync.ts';
 import * as progress from './progress.ts';
-import { beginWork, nextInstruction, Phase } from './progress-steps.ts';
+import { beginCall, beginWork, nextInstruction, Phase } from './progress-steps.ts';
 import { recordTask } from './record.ts';
 import { memorySpeed } from './refill.ts';
 import { requeueTaskRt } from './rt.ts';
@@ -68,13 +69,13 @@ function step(cpu: number, task: number): boolean {
       return phase === Phase.COMPUTE ? compute(cpu, task) : nextInstruction(task);
 
     case Op.send:
-      if (phase === Phase.START) return beginWork(task, messageWork(p.draw(task, args[at + 3]!)));
+      if (phase === Phase.START) return beginCall(task, messageWork(p.draw(task, args[at + 3]!)));
       if (phase === Phase.COMPUTE) return compute(cpu, task);
       return phase === Phase.COMPUTED ? send(cpu, task, at) : sendAgain(cpu, task, at);
 
     case Op.receive:
       if (phase === Phase.START) return receive(cpu, task, at);
-      if (phase === Phase.ASLEEP) return beginWork(task, messageWork(p.draw(task, args[at + 3]!)));
+      if (phase === Phase.ASLEEP) return beginCall(task, messageWork(p.draw(task, args[at + 3]!)));
       return phase === Phase.COMPUTE ? compute(cpu, task) : nextInstruction(task);
 
     case Op.hog:
@@ -131,7 +132,7 @@ function step(cpu: number, task: number): boolean {
 
     case Op.wake:
       // The call takes its time before it wakes anybody.
-      if (phase === Phase.START && k.costs.wakeCallNs > 0) return beginWork(task, k.costs.wakeCallNs * k.costScale);
+      if (phase === Phase.START && k.costs.wakeCallNs > 0) return beginCall(task, k.costs.wakeCallNs);
       if (phase === Phase.COMPUTE) return compute(cpu, task);
       releaseTokens(p.ref(task, at, p.workload.semaphores), args[at + 3]!, args[at + 4] !== 0);
       return nextInstruction(task);
@@ -201,9 +202,8 @@ function step(cpu: number, task: number): boolean {
       return waitIn(cpu, task, p.sync.suspended, p.ref(task, at, p.workload.suspensions));
 
     case Op.resume: {
-      const suspension = p.ref(task, at, p.workload.suspensions);
       charge(cpu, k.costs.wakeCallNs);
-      while (!p.sync.suspended.isEmpty(suspension)) wakeWaiter(p.sync.suspended.take(suspension), 0);
+      resume(p.ref(task, at, p.workload.suspensions));
       return nextInstruction(task);
     }
 
@@ -214,8 +214,13 @@ function step(cpu: number, task: number): boolean {
       }
       const done = progress.work[task]!;
       if (done >= args[at + 1]!) return nextInstruction(task);
+      // Where instructions are counted, a child is not seen to wait for what came before it.
+      if (k.emulator !== null && (progress.paid[task]! ^= 1) !== 0) {
+        charge(cpu, k.costs.forkNs);
+        return true;
+      }
       progress.work[task] = done + 1;
-      charge(cpu, k.costs.forkNs);
+      if (k.emulator === null) charge(cpu, k.costs.forkNs);
       const first = args[at + 2]!;
       doFork(task, args[at]!, first < 0 ? -1 : first + done);
       return true;
@@ -327,12 +332,23 @@ export function compute(cpu: number, task: number): false {
   if (endTime !== Number.POSITIVE_INFINITY && progress.named[task] !== 0) {
     work = Math.min(work, Math.floor(((endTime - k.now) * speed) / 1024) + 1);
   }
-  startSegment(cpu, work, speed);
+  if (k.emulator === null) startSegment(cpu, work, speed);
+  else computeInTurns(k.emulator, cpu, task, work, speed);
   return false;
 }
 
+/** Of a call's instructions, an emulated CPU does fewer the more others have their turns. */
+function computeInTurns(emulator: Emulator, cpu: number, task: number, work: number, speed: number): void {
+  const counted = progress.counted[task]!;
+  loop.segmentSpins[cpu] = counted ^ 1;
+  startSegment(cpu, work, counted === 0 || work === 0 ? speed : (speed * work) / emulator.stretch(cpu, work));
+}
+
 function exit(cpu: number, task: number): true {
+  const { orphansResume } = k.programs.workload;
+  const orphan = progress.parent[task]! < 0;
   doExit(cpu, task);
+  if (orphan && orphansResume !== undefined) resume(orphansResume);
   return true;
 }
 

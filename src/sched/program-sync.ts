@@ -6,7 +6,7 @@ import { Wake } from './hooks.ts';
 import { k } from './kernel.ts';
 import * as loop from './loop.ts';
 import * as progress from './progress.ts';
-import { beginWork, nextInstruction, Phase } from './progress-steps.ts';
+import { beginCall, beginWork, nextInstruction, Phase } from './progress-steps.ts';
 import * as rq from './rq.ts';
 import { ENDLESS } from './segment.ts';
 import { charge, setNeedResched } from './signals.ts';
@@ -31,6 +31,15 @@ export function waitIn(cpu: number, task: number, queues: WaitQueues, queue: num
 
 export function wakeWaiter(task: number, flags: number): void {
   tryToWakeUp(task, TASK_NORMAL, flags);
+}
+
+/** Wakes all who are suspended. */
+export function resume(suspension: number): void {
+  const { sync, workload } = k.programs;
+  if (workload.suspensions[suspension]!.keepsTicks === true) {
+    k.rcuBusyUntil = k.now + k.config.environment.rcuGraceNs;
+  }
+  while (!sync.suspended.isEmpty(suspension)) wakeWaiter(sync.suspended.take(suspension), 0);
 }
 
 /** Puts tokens into a semaphore; each goes to whoever waits longest, sleepers before spinners. */
@@ -67,6 +76,7 @@ export function send(cpu: number, task: number, at: number): true {
   const o = p.sync;
   const reader = o.channelReaders.take(channel);
   if (reader >= 0) {
+    charge(cpu, k.costs.wakeFirstNs);
     wakeWaiter(reader, o.channelSync[channel] !== 0 ? Wake.SYNC : 0);
     return nextInstruction(task);
   }
@@ -78,7 +88,7 @@ export function send(cpu: number, task: number, at: number): true {
 
 /** The kernel's work on a message, on this machine. */
 export function messageWork(work: number): number {
-  return Math.round(work * k.costs.messageScale) * k.costScale;
+  return Math.round(work * k.costs.messageScale);
 }
 
 /**
@@ -131,7 +141,7 @@ export function receive(cpu: number, task: number, at: number): true {
   const o = p.sync;
   if (o.channelMessages[channel] === 0) return waitIn(cpu, task, o.channelReaders, channel);
   takeMessage(channel);
-  return beginWork(task, messageWork(p.draw(task, p.code.args[at + 3]!)));
+  return beginCall(task, messageWork(p.draw(task, p.code.args[at + 3]!)));
 }
 
 /** The mutex goes to whoever has waited longest. */

@@ -15,6 +15,14 @@ export function nextInstruction(task: number): true {
 export function beginWork(task: number, work: number): true {
   progress.work[task] = work;
   progress.wallClock[task] = 0;
+  progress.counted[task] = 0;
   progress.phase[task] = work > 0 ? Phase.COMPUTE : Phase.COMPUTED;
+  return true;
+}
+
+/** As `beginWork`, for the kernel's work in a call: so many instructions, of `work` ns. */
+export function beginCall(task: number, work: number): true {
+  beginWork(task, work);
+  progress.counted[task] = 1;
   return true;
 }

@@ -27,6 +27,10 @@ export const phase = columns.u8();
 /** Work left of the current instruction, ns; or the moment it ends, for wall-clock ones. */
 export const work = columns.f64();
 export const wallClock = columns.u8();
+/** A fork has been paid for and is still to happen. @see emulator.ts */
+export const paid = columns.u8();
+/** The work is instructions, not time on the CPU's clock: an emulator may stretch it. */
+export const counted = columns.u8();
 export const loopDepth = columns.u8();
 export const loopStart = columns.i32(0, MAX_LOOP_DEPTH);
 export const loopLeft = columns.f64(0, MAX_LOOP_DEPTH);
@@ -42,6 +46,8 @@ export const waitsForChildren = columns.u8();
 /** Timer: CPU it is armed on, earliest moment it may fire, and its neighbours in that CPU's lists. */
 export const timerCpu = columns.i32(-1);
 export const timerSoft = columns.f64();
+/** It is due, and waits for the CPU's turn. @see emulator.ts */
+export const timerLate = columns.u8();
 export const timerNext = columns.i32(-1);
 export const timerPrev = columns.i32(-1);
 /** Equal for threads of one process. */

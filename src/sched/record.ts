@@ -5,6 +5,7 @@ import { AVG_SE, PERIOD_CONTRIB, SUM_ROW } from './averages.ts';
 import * as cfs from './cfs-rq.ts';
 import * as se from './entity.ts';
 import { k } from './kernel.ts';
+import * as loop from './loop.ts';
 import { isTask } from './predicates.ts';
 import * as rq from './rq.ts';
 import * as tasks from './tasks.ts';
@@ -49,6 +50,13 @@ export function recordTask(
   recorder.emit(kind, k.now, cpu, traceId(task));
 }
 
+/** The probe takes its time, where a profile says so; charged as `signals.ts` would. */
+function chargeProbe(): void {
+  const cpu = k.thisCpu;
+  loop.debt[cpu]! += k.costs.peltProbeNs;
+  loop.todo[cpu]! |= loop.Todo.PAY;
+}
+
 function putAverage(at: number, i: number): void {
   const { args } = k.recorder;
   const row = i * SUM_ROW;
@@ -60,6 +68,7 @@ function putAverage(at: number, i: number): void {
 
 /** State of an entity before an update of its averages. */
 export function recordPeltSe(q: number, e: number): void {
+  if (k.costs.peltProbeNs > 0) chargeProbe();
   const { args } = k.recorder;
   const cpu = cfs.cpu[q]!;
   args[0] = avg.now[0]!;
@@ -77,6 +86,7 @@ export function recordPeltSe(q: number, e: number): void {
 
 /** State of a runqueue before an update of its averages. */
 export function recordPeltCfs(q: number): void {
+  if (k.costs.peltProbeNs > 0) chargeProbe();
   const { args } = k.recorder;
   args[0] = avg.now[0]!;
   args[1] = cfs.cpu[q]!;
@@ -91,6 +101,7 @@ export function recordPeltCfs(q: number): void {
 
 /** State of a sleeping entity before it is decayed. */
 export function recordPeltBlocked(e: number): void {
+  if (k.costs.peltProbeNs > 0) chargeProbe();
   const { args } = k.recorder;
   args[0] = avg.now[0]!;
   args[1] = e;

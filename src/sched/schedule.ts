@@ -84,7 +84,10 @@ function pick(cpu: number): void {
   const next = pickNextTaskFair(cpu, prev, true);
   if (next >= 0) {
     switchTo(cpu, next);
-  } else if (k.hooks.newidleBegin(cpu)) {
+    return;
+  }
+  charge(cpu, k.costs.newidleNs);
+  if (k.hooks.newidleBegin(cpu)) {
     loop.scheduleStage[cpu] = Stage.NEWIDLE;
   } else {
     switchToIdle(cpu);
@@ -127,6 +130,7 @@ function slowBalance(cpu: number): void {
       return;
     }
   }
+  if (rq.nrRunning[cpu] === 0) charge(cpu, k.costs.newidleNs);
   if (rq.nrRunning[cpu] === 0 && k.hooks.newidleBegin(cpu)) {
     loop.scheduleStage[cpu] = Stage.SLOW_NEWIDLE;
     return;
@@ -190,7 +194,6 @@ function switchTo(cpu: number, next: number): void {
   rq.curr[cpu] = next;
   if (k.refills) switchCaches(cpu, prev, next);
   if (k.smtSlows && (prev === cpu || next === cpu)) shareCore(cpu, compute);
-  if (k.costs.takesTurns && (prev === cpu || next === cpu)) countBusy(next === cpu ? -1 : 1);
   tasks.onCpu[next] = 1;
   const cost = switchCost(cpu, prev, next);
   if (cost === 0) finish(cpu);
@@ -200,12 +203,6 @@ function switchTo(cpu: number, next: number): void {
 function tellSwitch(cpu: number, prev: number, next: number): void {
   if (tasks.schedClass[prev] === Class.FAIR && tasks.onRq[prev] === OnRq.QUEUED) k.hooks.taskPut(cpu, prev);
   if (tasks.schedClass[next] === Class.FAIR) k.hooks.taskSet(cpu, next);
-}
-
-/** The emulator has one CPU more, or less, to give turns to. */
-function countBusy(change: number): void {
-  k.busyCpus += change;
-  k.costScale = Math.max(1, k.busyCpus);
 }
 
 /** prev_state as a trace shows it. */

@@ -172,6 +172,7 @@ function boot(): void {
     if (cpu !== first) loop.gotIdleTick[cpu] = 1;
   }
   const main = createTask(0, -1, -1);
+  tasks.wakeeFlips[main] = k.config.environment.wakeeFlips;
   announceAffinity(main);
   tasks.state[main] = State.RUNNING;
   tasks.recentUsedCpu[main] = first;

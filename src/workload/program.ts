@@ -182,7 +182,10 @@ export interface Workload {
   readonly mutexes: readonly { readonly name: string; readonly priorityInheritance: boolean }[];
   readonly conditions: readonly { readonly name: string }[];
   readonly barriers: readonly { readonly name: string; readonly parties: number }[];
-  readonly suspensions: readonly { readonly name: string }[];
+  /** `keepsTicks`: being resumed is work for RCU, which keeps ticks on (`rcu_grace`). */
+  readonly suspensions: readonly { readonly name: string; readonly keepsTicks?: boolean }[];
+  /** What is resumed when a task dies whose parent is dead. */
+  readonly orphansResume?: number;
   readonly timers: readonly { readonly name: string }[];
   readonly groups: readonly GroupSpec[];
   /** Simulated time to stop at, unless told otherwise; null: when every task of the workload has exited. */

@@ -28,11 +28,15 @@ const GRACE_WAKES = 6;
 /** What one of these threads does when it wakes, ns of work. */
 const NOISE_WORK: Duration = { kind: 'fixed', ns: 8_000 };
 
+/** What init does when a child has died. */
+const REAP_WORK: Duration = { kind: 'fixed', ns: 30_000 };
+
 /** The load as the lab starts it; `noise`: with the guest's own threads. */
 export function inGuest(workload: Workload, machine: Topology, noise = true): Workload {
   const [main, ...others] = workload.kinds;
-  const rcu = ref(workload.suspensions.length);
-  const threads = noise ? guestThreads(machine, rcu) : [];
+  const first = workload.suspensions.length;
+  const rcu = ref(first);
+  const threads = noise ? guestThreads(machine, { rcu, everywhere: ref(first + 1), init: ref(first + 2) }) : [];
   const firstThread = workload.kinds.length + 1;
   // The threads are not main's children, for which it may wait: one forks them all and is gone.
   const kthreadd: TaskKind = {
@@ -41,9 +45,12 @@ export function inGuest(workload: Workload, machine: Topology, noise = true): Wo
   };
   // Tasks are born when the load begins and die when it ends: RCU has work then.
   const wakeRcu: Instruction[] = noise ? [{ op: 'resume', suspension: rcu }] : [];
+  // So has it when the lab has read a file of /proc to sample a task.
+  const isWorkForRcu = (step: Instruction) =>
+    step.op === 'run' || (step.op === 'mark' && /^(labgen|lab cmd) end/.test(step.text));
   const body = main!.program
     .filter(({ op }) => op !== 'exit')
-    .flatMap((step) => (step.op === 'mark' && /^(labgen|lab cmd) end/.test(step.text) ? [step, ...wakeRcu] : [step]));
+    .flatMap((step) => (isWorkForRcu(step) ? [step, ...wakeRcu] : [step]));
   const program: Instruction[] = [
     { op: 'fork', kind: firstThread - 1, count: 1 },
     { op: 'sleep', time: IDLE_NS, state: 'S' },
@@ -56,12 +63,21 @@ export function inGuest(workload: Workload, machine: Topology, noise = true): Wo
     ...workload,
     kinds: [{ ...main!, program }, ...others, kthreadd, ...threads],
     durationNs: workload.durationNs === null ? null : workload.durationNs + IDLE_NS.maxNs,
-    suspensions: [...workload.suspensions, { name: 'rcu' }],
+    suspensions: [...workload.suspensions, { name: 'rcu', keepsTicks: true }, { name: 'everywhere' }, { name: 'init' }],
+    ...(noise ? { orphansResume: first + 2 } : {}),
     maxTasks: workload.maxTasks + 1 + threads.length,
   };
 }
 
-function guestThreads(machine: Topology, rcu: Ref): TaskKind[] {
+interface GuestEvents {
+  readonly rcu: Ref;
+  /** A worker on each CPU has something to do. */
+  readonly everywhere: Ref;
+  /** Somebody died whose parent is init. */
+  readonly init: Ref;
+}
+
+function guestThreads(machine: Topology, { rcu, everywhere, init }: GuestEvents): TaskKind[] {
   const threads = [
     kernelThread('rcu_preempt', null, [
       { op: 'loop', count: 0 },
@@ -73,6 +89,19 @@ function guestThreads(machine: Topology, rcu: Ref): TaskKind[] {
       { op: 'end' },
     ]),
     kernelThread('kworker/u', null, wakes({ kind: 'exponential', meanNs: 800_000_000 })),
+    kernelThread('init', null, [
+      { op: 'loop', count: 0 },
+      { op: 'suspend', suspension: init },
+      { op: 'run', work: REAP_WORK },
+      { op: 'end' },
+    ]),
+    kernelThread('kworker/e', null, [
+      { op: 'loop', count: 0 },
+      { op: 'sleep', time: { kind: 'exponential', meanNs: 5_000_000_000 }, state: 'S' },
+      { op: 'run', work: NOISE_WORK },
+      { op: 'resume', suspension: everywhere },
+      { op: 'end' },
+    ]),
   ];
   for (const { node, cpus } of machine.nodes) {
     threads.push(kernelThread(`kcompactd${node}`, cpus, wakes({ kind: 'fixed', ns: 500_000_000 })));
@@ -80,6 +109,18 @@ function guestThreads(machine: Topology, rcu: Ref): TaskKind[] {
   machine.online.forEach((online, cpu) => {
     if (online === 0) return;
     threads.push(kernelThread(`kworker/${cpu}:1`, [cpu], wakes({ kind: 'exponential', meanNs: 5_000_000_000 })));
+    threads.push(
+      kernelThread(
+        `kworker/${cpu}:2`,
+        [cpu],
+        [
+          { op: 'loop', count: 0 },
+          { op: 'suspend', suspension: everywhere },
+          { op: 'run', work: NOISE_WORK },
+          { op: 'end' },
+        ],
+      ),
+    );
   });
   return threads;
 }

@@ -8,9 +8,12 @@ import type { LabTasks } from '../../analysis/lab-repetition.ts';
 import type { OverRepetitions } from '../../analysis/lab-summary.ts';
 import { UserError } from '../../base/errors.ts';
 import type { Topology } from '../../machine/topology.ts';
+import type { StartState } from '../../sched/start-state.ts';
+import { zstdDecompressor } from '../../trace/zstd.ts';
 import type { WorkloadReading } from '../../workload/reading.ts';
 import { loadMachine } from '../machine-file.ts';
 import { loadWorkload } from '../workload-file.ts';
+import { recordedStarts } from './recorded-start.ts';
 
 export interface LabRecord {
   readonly name: string;
@@ -23,9 +26,16 @@ export interface LabRecord {
   readonly tasks: LabTasks;
   /** `name=value` and features for a policy: what was not as the policy has it. */
   readonly settings: readonly string[];
+  /** What the boot had left behind before each repetition. */
+  readonly starts: readonly StartState[];
+  /** Updates of averages were recorded too. */
+  readonly pelt: boolean;
   /** The kernel's figures over its repetitions. */
   readonly real: Readonly<Record<string, OverRepetitions>>;
 }
+
+/** Ticks a second of the recorded kernels. */
+const HZ = 250;
 
 /** Files that tell a record from another folder. */
 const PARTS = ['topology.json', 'summary.json', 'run.json'];
@@ -71,7 +81,9 @@ export function loadRecord(folder: string): LabRecord {
     machine,
     workload,
     tasks: isCommand ? { byComm: comm ?? 'hackbench' } : 'byKind',
-    settings: readSettings(folder),
+    settings: [...readSettings(folder), ...readTurns(folder, machine)],
+    starts: [],
+    pelt: probes(folder).includes('pelt_se'),
     real,
   };
 }
@@ -96,6 +108,29 @@ const TUNABLES: Readonly<Record<string, (value: string) => string>> = {
   sched_rr_timeslice_ms: (value) => `rr_timeslice=${value}`,
 };
 
+/** How often the emulator's timer ended turns, us: the period of its audio timer. */
+function readTurns(folder: string, machine: Topology): string[] {
+  const { qemu_args: args = [] } = readJson(folder, 'run.json') as { qemu_args?: readonly string[] };
+  const period = args.map((arg) => /timer-period=(\d+)/.exec(arg)?.[1]).find((us) => us !== undefined);
+  return [`spin_turn=${spinTurnNs(folder, machine)}ns`, ...(period === undefined ? [] : [`turn_slice=${period}us`])];
+}
+
+/**
+ * A turn of the load generator's loop. It was made longer twice while records were made; of the records without the
+ * newidle ratio, those of machines with SMT are from between.
+ */
+function spinTurnNs(folder: string, machine: Topology): number {
+  const text = probes(folder);
+  if (text === '' || text.includes(' ratio=')) return 1880;
+  return new Set(machine.core).size < machine.nrCpus ? 1300 : 440;
+}
+
+/** The probes as the kernel listed them; empty if that was not kept. */
+function probes(folder: string): string {
+  const path = join(folder, 'kprobe_events');
+  return existsSync(path) ? readFileSync(path, 'utf8') : '';
+}
+
 /** `/path/of/tunable:value` a line. */
 function readSettings(folder: string): string[] {
   const path = join(folder, 'tunables.txt');
@@ -107,4 +142,14 @@ function readSettings(folder: string): string[] {
       const toSetting = TUNABLES[line.slice(line.lastIndexOf('/', colon) + 1, colon)];
       return toSetting === undefined ? [] : [toSetting(line.slice(colon + 1).trim())];
     });
+}
+
+/** Records with what their traces tell of the start of each repetition. */
+export async function withStarts(records: readonly LabRecord[]): Promise<LabRecord[]> {
+  const decompress = await zstdDecompressor();
+  return records.map((record) => {
+    const path = join(record.folder, 'trace.txt.zst');
+    if (!existsSync(path)) return record;
+    return { ...record, starts: recordedStarts(decompress(readFileSync(path)), HZ) };
+  });
 }

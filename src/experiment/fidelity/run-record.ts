@@ -19,7 +19,7 @@ export interface RecordFidelity {
 }
 
 /** How the lab's guest differs from a machine without costs that has just booted. */
-const GUEST = 'costs=kernel-lab,idle_governor=menu,start_state=random,rcu_grace=60ms';
+const GUEST = 'costs=kernel-lab,idle_governor=menu,start_state=recorded,rcu_grace=60ms,wakee_flips=5';
 
 /** The preset of the recorded kernel, in the lab's guest. Throws `UserError` if there is none. */
 export function policyOfRecord(record: LabRecord): string {
@@ -46,6 +46,11 @@ export function recordJobs(record: LabRecord, policy: string, runs: number): Job
       },
       traceFile: null,
       lab: record.tasks,
+      pelt: record.pelt,
+      start:
+        withSettings.environment.startState === 'recorded' && record.starts.length > 0
+          ? record.starts[run % record.starts.length]!
+          : null,
     }),
   );
 }
