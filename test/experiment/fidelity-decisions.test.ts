@@ -5,6 +5,7 @@ import type { DecisionCount, DecisionResult } from '../../src/experiment/fidelit
 import { DecisionComparison } from '../../src/experiment/fidelity/decisions.ts';
 import { compareExactly } from '../../src/experiment/fidelity/exact-records.ts';
 import { findRecords, loadRecord } from '../../src/experiment/fidelity/record.ts';
+import { loadWorkload } from '../../src/experiment/workload-file.ts';
 import { fidelityHtml, fidelityMarkdown } from '../../src/report/fidelity-document.ts';
 import { Ev } from '../../src/trace/events.ts';
 import { needsShared, sharedPath } from '../support/shared.ts';
@@ -375,6 +376,16 @@ describe('nohz kicks', () => {
     assertCounts(again(3), 2, 1, 0);
     assert.deepEqual([again(3).disagreements[0]!.expected, again(3).disagreements[0]!.got], ['flags 11', 'flags 3']);
   });
+});
+
+test('of loads with SCHED_IDLE tasks no placement is decided, for a CPU that runs them may be free', () => {
+  const { workload } = loadWorkload('hackbench:groups=1,fds=2,loops=5', 4);
+  const [main, ...kinds] = workload.kinds;
+  const idle = { ...workload, kinds: [main!, ...kinds.map((kind) => ({ ...kind, policy: 'idle' as const }))] };
+  const seen = (options: { workload: typeof workload }) =>
+    wake(twoBusy(), 'a', { prev: 2, chosen: 2 }).end(100_000).play(new DecisionComparison(options)).result['select']
+      ?.seen;
+  assert.deepEqual([seen({ workload }), seen({ workload: idle })], [1, undefined]);
 });
 
 test('decisions that come out otherwise are listed in the document and on the page', () => {

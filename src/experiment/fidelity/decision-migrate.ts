@@ -5,7 +5,7 @@
  *   told by the probes       source, destination, idle type; failures of the domain so far (`lb_enter`)
  *   rebuilt from the trace   which task runs on the source, which is last in its list (`decision-order.ts`), when each last
  *                            ran, where it may run, whether it has come from another CPU and not run since
- *   not known                buddies, where the destination is busy; preferred nodes; throttled groups
+ *   not known                buddies, where the destination is busy; preferred nodes
  *
  * The runqueue of the source is locked, so all of this stands still; only the clock of the pass and the moment at which a
  * task was put are between bounds.
@@ -45,12 +45,10 @@ const NEVER_SEEN = 'when the task last ran';
 const AFFINITY = 'where the task may run';
 const BUDDY = 'whether the task is a buddy';
 const NUMA = 'which node the task prefers';
-const THROTTLED = "whether the task's group is throttled";
 const BUSY = 'whether the destination is busy';
 
 export interface MigrateOptions {
-  /** There are control groups with a quota; there are control groups at all. */
-  readonly quotas: boolean;
+  /** There are control groups. */
   readonly groups: boolean;
 }
 
@@ -168,7 +166,6 @@ export class MigrateDecisions {
       this.#env.srcCpu = src;
       this.#env.flags = pass === undefined ? LbFlag.ACTIVE_LB : LbFlag.ALL_PINNED;
       k.sd.nrBalanceFailed[domain] = failed;
-      if (this.#options.quotas && worlds.either(THROTTLED)) return 'no';
       this.#prepare(worlds, timeNs, cpu, task, src, dst);
       return canMigrateTask(this.#env, row) ? 'yes' : 'no';
     });

@@ -47,6 +47,8 @@ export interface DecisionOptions {
 export class DecisionComparison implements TraceSink {
   readonly #tally = new DecisionTally();
   readonly #workload: Workload | null;
+  /** No SCHED_IDLE tasks and no quotas: what runs where tells which CPUs are free. */
+  readonly #isPlain: boolean;
   #cpus!: CpuStates;
   #queue!: DecisionQueue;
   #affinities!: Affinities;
@@ -64,6 +66,7 @@ export class DecisionComparison implements TraceSink {
 
   constructor(options: DecisionOptions = {}) {
     this.#workload = options.workload ?? null;
+    this.#isPlain = this.#workload === null || isPlain(this.#workload);
   }
 
   get result(): DecisionResult {
@@ -88,7 +91,6 @@ export class DecisionComparison implements TraceSink {
     const groups = this.#workload?.groups ?? [];
     this.#migrate = new MigrateDecisions(this.#tally, this.#cpus, this.#affinities, this.#order, this.#passes, {
       groups: groups.length > 0,
-      quotas: groups.some(({ quotaNs }) => quotaNs !== null),
     });
     this.#rebalance = new RebalanceDecisions(this.#tally, tables.hz || 250);
   }
@@ -97,31 +99,42 @@ export class DecisionComparison implements TraceSink {
     this.#queue.advance(timeNs);
     this.#affinities.event(kind, task, this.#cpus.current[cpu]!, args);
     this.#wakees.event(kind, task, args);
-    if (kind === Ev.SELECT_RET) {
+    if (kind === Ev.SELECT_RET && this.#isPlain) {
       this.#select.selectRet(timeNs, cpu, args[0]!);
       this.#fork.selectRet(timeNs, cpu, args[0]!);
     }
     this.#cpus.event(kind, timeNs, cpu, task, args);
-    this.#select.event(kind, timeNs, cpu, task, args);
+    if (this.#isPlain) this.#select.event(kind, timeNs, cpu, task, args);
     if (kind === Ev.PRINT) {
       const changing = this.#affinities.changedBy(this.#strings[args[0]!]!);
       if (changing.length > 0) this.#order.changes(this.#cpus.current[cpu]!, changing);
     }
-    this.#fork.event(kind, timeNs, cpu, task, args);
-    this.#idlest.event(kind, timeNs, cpu, task, args);
+    if (this.#isPlain) {
+      this.#fork.event(kind, timeNs, cpu, task, args);
+      this.#idlest.event(kind, timeNs, cpu, task, args);
+      this.#nohz.event(kind, timeNs, cpu, task, args);
+    }
     if (kind === Ev.LB_LEAVE) {
       const pass = this.#passes.of(cpu);
       if (pass !== undefined) this.#imbalance.leave(pass, args[7]!, args[5]!);
     }
-    this.#nohz.event(kind, timeNs, cpu, task, args);
     this.#order.event(kind, cpu, task, args);
     this.#passes.event(kind, timeNs, cpu, task, args);
     this.#rebalance.event(kind, timeNs, cpu, args);
-    this.#migrate.event(kind, timeNs, cpu, task, args);
+    if (this.#isPlain) this.#migrate.event(kind, timeNs, cpu, task, args);
   }
 
   end(): void {
     this.#queue.advance(Number.POSITIVE_INFINITY);
     this.#rebalance.end();
   }
+}
+
+/** SCHED_IDLE tasks do not make a CPU busy, and throttled ones are not there: the events do not tell either. */
+function isPlain({ kinds, groups }: Workload): boolean {
+  const idles = kinds.some(
+    ({ policy, program }) =>
+      policy === 'idle' || program.some((step) => step.op === 'setPolicy' && step.policy === 'idle'),
+  );
+  return !idles && groups.every(({ idle, quotaNs }) => !idle && quotaNs === null);
 }
