@@ -13,6 +13,8 @@ export default {
     index: 'build/index.js',
     'cli/main': 'build/cli/main.js',
     'experiment/worker': 'build/experiment/worker.js',
+    register: 'build/register.js',
+    'register-hooks': 'build/register-hooks.js',
   },
   external,
   output: {
@@ -22,6 +24,6 @@ export default {
     // Where `pool.ts` is, so that it finds the worker beside it, as it does in the sources.
     chunkFileNames: 'experiment/[name].js',
     // One module for everything that the entries share: the hot core must not be split.
-    manualChunks: (id) => (/\/build\/(?:index|cli\/.*|experiment\/worker)\.js$/.test(id) ? undefined : 'core'),
+    manualChunks: (id) => (/\/build\/(?:index|register|register-hooks|cli\/.*|experiment\/worker)\.js$/.test(id) ? undefined : 'core'),
   },
 };

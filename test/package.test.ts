@@ -43,4 +43,29 @@ console.log(run.reason, comparison.runs, comparison.figures.length > 20);
   writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions, files: ['use.ts'] }));
   execFileSync(tsc, options);
   assert.equal(execFileSync(process.execPath, ['use.js'], options), 'duration 2 true\n');
+
+  // A policy file and its test, without anything but the package.
+  const made = execFileSync('npx', ['steelyard', 'policy', 'new', 'mine'], options);
+  assert.match(made, /node --import steelyard\/register --test mine\.test\.ts/);
+  assert.throws(
+    () => execFileSync('npx', ['steelyard', 'policy', 'new', 'mine'], options),
+    /mine\.ts: this file is there already/,
+  );
+  assert.match(
+    execFileSync('npx', ['steelyard', 'policy', 'show', './mine.ts'], options),
+    /^mine: .*[\s\S]*minAvgIdle/,
+  );
+  const load = ['-m', 'smp4', '-w', 'runsleep:n=12', '--duration', '50ms', '--json'];
+  const own = ['-p', './mine.ts', '-p', 'linux-6.1'];
+  const compared = JSON.parse(execFileSync('npx', ['steelyard', 'compare', ...load, '--runs', '2', ...own], options));
+  assert.equal(compared.baseline, './mine.ts');
+  // Not as a part of this test, which is what Node makes of it otherwise.
+  const { NODE_TEST_CONTEXT: _, ...env } = process.env;
+  const tested = execFileSync(process.execPath, ['--import', 'steelyard/register', '--test', 'mine.test.ts'], {
+    ...options,
+    env,
+  });
+  assert.match(tested, /pass 2\n/);
+  writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions, files: ['mine.ts'] }));
+  execFileSync(tsc, options);
 });

@@ -48,6 +48,7 @@ export function addExperimentOptions(command: Command): Command {
     .option('--seed <n>', 'seed of the random numbers (default: 1, or the workload’s)', wholeNumber(0, MAX_SEED))
     .option('--duration <time>', 'simulated time to stop at: 500ms, 2s (default: the workload’s own end)', timeValue)
     .option('--warmup <time>', 'leave out of the figures what is before this time', timeValue)
+    .option('--stack', 'print the stack trace too when a policy file fails')
     .option('--json', 'print JSON')
     .option('--all', 'print every figure, not only the main ones');
 }

@@ -18,13 +18,14 @@ export const EXIT_CODES: Readonly<Record<UserErrorCode, number>> = {
 const INTERNAL = 1;
 const INTERRUPTED = 130;
 
-/** Says what is wrong and ends the process. */
-export function fail(error: unknown): never {
+/** Says what is wrong and ends the process; `stack`: also where in a policy file, call by call. */
+export function fail(error: unknown, { stack = false } = {}): never {
   discardUnfinished();
   if (error instanceof UserError) {
     const hint = error.hint === '' ? '' : `\n  ${error.hint}`;
     const at = error.message.slice(0, error.message.length - (error.hint === '' ? 0 : error.hint.length + 3));
     process.stderr.write(`steelyard: ${at}${hint}\n`);
+    if (stack && error.cause instanceof Error) process.stderr.write(`${error.cause.stack}\n`);
     process.exit(EXIT_CODES[error.code]);
   }
   if (isOutOfMemory(error)) {

@@ -44,5 +44,5 @@ try {
 } catch (error) {
   // Help and version end this way too, with 0; what commander refuses it has already said.
   if (error instanceof CommanderError) process.exit(error.exitCode === 0 ? 0 : EXIT_CODES.usage);
-  fail(error);
+  fail(error, { stack: process.argv.includes('--stack') });
 }

@@ -42,8 +42,7 @@ export async function runJobs(jobs: readonly Job[], options: PoolOptions = {}): 
       worker.on('error', reject);
       worker.on('exit', () => reject(new Error('a worker thread ended before its work was done')));
       worker.on('message', (answer: Answer) => {
-        if (answer.kind === 'refused')
-          return reject(new UserError(answer.code, answer.what, answer.place, answer.hint));
+        if (answer.kind === 'refused') return reject(refusal(answer));
         if (answer.kind === 'failed') return reject(Object.assign(new Error(answer.message), { stack: answer.stack }));
         if (answer.kind === 'progress') simulated[current] = answer.nowNs;
         else {
@@ -63,4 +62,9 @@ export async function runJobs(jobs: readonly Job[], options: PoolOptions = {}): 
   } finally {
     await Promise.all(workers.map((worker) => worker.terminate()));
   }
+}
+
+function refusal({ code, what, place, hint, stack }: Extract<Answer, { kind: 'refused' }>): UserError {
+  const cause = stack === '' ? undefined : Object.assign(new Error(), { stack });
+  return new UserError(code, what, place, hint, { cause });
 }

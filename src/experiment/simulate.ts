@@ -88,9 +88,9 @@ export function* simulateInSteps(plan: RunPlan, options: RunOptions = {}): Gener
     durationNs: plan.durationNs ?? workload.workload.durationNs,
     checkInvariants: options.checkInvariants ?? false,
   });
-  // What happens at that very moment counts.
+  // What happens at that very moment counts; and all of it without a warm-up, booting included.
   simulation.run(plan.warmupNs - 1);
-  const before = new Map(hooks.counters());
+  const before = new Map(plan.warmupNs === 0 ? [] : hooks.counters());
   for (let until = 0; !simulation.run(until); until += STEP_NS) {
     options.onProgress?.(simulation.now);
     yield;

@@ -44,6 +44,8 @@ export type Answer =
       readonly what: string;
       readonly place: Place;
       readonly hint: string;
+      /** Of the error behind it, for policy files; else empty. */
+      readonly stack: string;
     }
   | { readonly kind: 'failed'; readonly message: string; readonly stack: string };
 
@@ -60,7 +62,8 @@ function answer(job: Job, report: (progress: Answer) => void): Answer {
     discardUnfinished();
     if (error instanceof UserError) {
       const { code, what, place, hint } = error;
-      return { kind: 'refused', code, what, place, hint };
+      const stack = error.cause instanceof Error ? (error.cause.stack ?? '') : '';
+      return { kind: 'refused', code, what, place, hint, stack };
     }
     const { message, stack } = error instanceof Error ? error : new Error(String(error));
     return { kind: 'failed', message, stack: stack ?? '' };

@@ -105,7 +105,7 @@ export default definePolicy({
 });`;
   const counted = (changes: string) =>
     run(text, changes)
-      .figures.filter(({ name, value }) => name.startsWith('policy.count.') && value === 0)
+      .figures.filter(({ name, value }) => name.startsWith('policy.count.') && value === 1)
       .map((f) => f.name);
   assert.deepEqual(counted(''), ['policy.count.is_3_250_up_false']);
   assert.deepEqual(counted(',depth=9,gate=10us,way=down,on=off,newidle=off'), ['policy.count.is_10_5000_down_true']);

@@ -60,6 +60,10 @@ export class UserBalance implements BalanceHooks {
   /** Searches that have yielded, by CPU. */
   readonly #searches: (Generator<unknown, unknown> | undefined)[] = [];
   readonly #searchLeft: Int32Array;
+  /** Hooks being called: one, or two; and what the outer one may do. */
+  #depth = 0;
+  #outerMayMove = false;
+  #outerLocked = -1;
   /** Calls at the moment of the latest. */
   #moment = -1;
   #callsAtOnce = 0;
@@ -306,7 +310,7 @@ export class UserBalance implements BalanceHooks {
     steps: number = STEPS_PER_CALL,
   ): R {
     this.#enter(movesAllowed);
-    this.#module.meter.left = steps;
+    this.#module.meter.left = Math.min(this.#module.meter.left, steps);
     let answer: R;
     try {
       answer = action();
@@ -317,11 +321,17 @@ export class UserBalance implements BalanceHooks {
     return answer;
   }
 
+  /** A hook that moves a task has others called, of those that are only told; they take from its steps. */
   #enter(movesAllowed: boolean): void {
     const state = this.#state;
+    if (this.#depth++ === 0) {
+      state.locked = -1;
+      this.#module.meter.left = STEPS_PER_CALL;
+    } else {
+      this.#outerMayMove = state.movesAllowed;
+      this.#outerLocked = state.locked;
+    }
     state.movesAllowed = movesAllowed;
-    state.locked = -1;
-    this.#module.meter.left = STEPS_PER_CALL;
     if (this.#moment !== k.now) {
       this.#moment = k.now;
       this.#callsAtOnce = 0;
@@ -331,7 +341,12 @@ export class UserBalance implements BalanceHooks {
 
   /** A hook that caught what it was told it had done wrong has done it wrong all the same. */
   #leave(hook: string, cpu: number, task: number): void {
-    this.#state.movesAllowed = false;
+    if (--this.#depth === 0) {
+      this.#state.movesAllowed = false;
+    } else {
+      this.#state.movesAllowed = this.#outerMayMove;
+      this.#state.locked = this.#outerLocked;
+    }
     if (this.#state.mistake !== null || this.#module.meter.left < 0) this.#fail(hook, cpu, task, this.#state.mistake);
     if (this.#callsAtOnce > CALLS_AT_ONCE + CALLS_AT_ONCE_EACH * k.nrTasks) {
       const calls = `hooks were called ${this.#callsAtOnce} times without time passing: they keep each other busy`;
