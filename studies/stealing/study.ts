@@ -182,7 +182,7 @@ function missOf(
     if (workRatio >= 1) misses.push('check 11: a message costs no less CPU time with stealing');
     else if (workRatio < 0.95 || workRatio > 0.98) {
       misses.push(
-        'check 11: work a message outside 0.95 to 0.98; displaced caches of the many switches are not modelled',
+        'check 11: work a message outside 0.95 to 0.98: a switch of the base displaces more from caches than ours does',
       );
     }
     const falls = base.idleEntries / base.rate / (stealing.idleEntries / stealing.rate);
