@@ -267,7 +267,8 @@ function findIdlestGroupCpu(group: number, task: number, cpu: number): number {
   let minLoad = Number.POSITIVE_INFINITY;
   let shallowest = -1;
   let minExit = 0xffffffff;
-  let latestIdle = 0;
+  // A stamp of -1 is none: the kernel's 0.
+  let latestIdle = -1;
   for (let i = 0; i < weight; i++) {
     const c = d.lists[base + i]!;
     if (!allowed(task, c)) continue;

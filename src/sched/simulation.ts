@@ -24,6 +24,7 @@ import * as loop from './loop.ts';
 import { firstActiveCpu } from './predicates.ts';
 import { Programs } from './programs.ts';
 import * as progress from './progress.ts';
+import * as rq from './rq.ts';
 import { setNeedResched } from './signals.ts';
 import { TaskGroups } from './task-groups.ts';
 import { reset as resetTimers } from './task-timers.ts';
@@ -168,8 +169,10 @@ function boot(): void {
   for (let cpu = 0; cpu < nrCpus; cpu++) {
     if (k.cpuActive[cpu] === 0) continue;
     startTick(cpu);
+    if (cpu === first) continue;
     // The machine has been idle for a while.
-    if (cpu !== first) loop.gotIdleTick[cpu] = 1;
+    loop.gotIdleTick[cpu] = 1;
+    rq.idleStamp[cpu] = 0;
   }
   const main = createTask(0, -1, -1);
   tasks.wakeeFlips[main] = k.config.environment.wakeeFlips;

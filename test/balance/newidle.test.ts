@@ -116,6 +116,7 @@ describe('a CPU about to idle', () => {
   test('does not look when a wakeup is on its way, or the CPU goes offline', () => {
     const m = atWork(machine(8));
     rq.ttwuPending[1] = 1;
+    rq.idleStamp[1] = -1;
     assert.equal(newidle(m, 1), null);
     assert.equal(rq.idleStamp[1], -1);
     rq.ttwuPending[1] = 0;
