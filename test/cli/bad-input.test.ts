@@ -119,7 +119,12 @@ const BAD: readonly Bad[] = [
   { what: 'more tasks than we take', args: on('smp4', 'hackbench:groups=10000,fds=10000'), code: 8, says: /hackbench/ },
   { what: 'an unknown policy', args: withPolicy('linux-61'), code: 7, says: /did you mean "linux-6\.1"/ },
   { what: 'an unknown part', args: withPolicy('linux-6.1,newidl=off'), code: 7, says: /did you mean "newidle"/ },
-  { what: 'an unknown variant', args: withPolicy('linux-6.1,newidle=of'), code: 7, says: /known: full, pull_one, steal, off_below_numa, off/ },
+  {
+    what: 'an unknown variant',
+    args: withPolicy('linux-6.1,newidle=of'),
+    code: 7,
+    says: /known: full, pull_one, steal, off_below_numa, off/,
+  },
   { what: 'an unknown feature', args: withPolicy('linux-6.1,NO_NI_RANDON'), code: 7, says: /NO_NI_RANDON/ },
   { what: 'an absurd tunable', args: withPolicy('linux-6.1,migration_cost=999999s'), code: 7, says: /migration_cost/ },
   { what: '200 MB of zeros as a machine', args: on(garbage('zero.xml', '')), code: 8, says: /zero\.xml/ },
