@@ -164,7 +164,10 @@ function boot(): void {
   }
   k.recorder.begin(0);
   const { bootCpu } = k.config.environment;
-  const first = k.cpuActive[bootCpu] === 1 ? bootCpu : firstActiveCpu();
+  // A program that is pinned starts where it is allowed.
+  const pinned = k.programs.workload.kinds[0]!.cpus;
+  const may = (cpu: number) => k.cpuActive[cpu] === 1 && (pinned === null || pinned.includes(cpu));
+  const first = may(bootCpu) ? bootCpu : (pinned?.find(may) ?? firstActiveCpu());
   k.thisCpu = first;
   for (let cpu = 0; cpu < nrCpus; cpu++) {
     if (k.cpuActive[cpu] === 0) continue;

@@ -36,7 +36,7 @@ export const lu = defineGenerator({
   build: (p, { name }) => {
     const b = new WorkloadBuilder(name);
     const thread = addLuThreads(b, p);
-    b.main([fork(thread, p.threads), waitChildren], { comm: 'lu', process: PROCESS });
+    b.main([fork(thread, p.threads), waitChildren], { comm: 'lu', process: PROCESS, cpus: p.cpus ?? null });
     return b.build();
   },
 });
@@ -93,7 +93,7 @@ export const ep = defineGenerator({
       cpus: p.cpus,
       program: [...loop(p.iterations, run(p.stage), STAGE_DONE), { op: 'barrier', barrier: end, spin: true }],
     });
-    b.main([fork(thread, p.threads), waitChildren], { comm: 'ep', process: PROCESS });
+    b.main([fork(thread, p.threads), waitChildren], { comm: 'ep', process: PROCESS, cpus: p.cpus ?? null });
     return b.build();
   },
 });
