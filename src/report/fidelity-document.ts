@@ -27,7 +27,7 @@ export function fidelityMarkdown(report: FidelityReport): string {
     '| record | inside | near | off | inside or near |',
     '|---|---|---|---|---|',
     ...report.records.map(
-      ({ name, totals: t }) => `| ${marked(name)} | ${t.inside} | ${t.near} | ${t.off} | ${share(t)} |`,
+      ({ totals: t, ...record }) => `| ${marked(record)} | ${t.inside} | ${t.near} | ${t.off} | ${share(t)} |`,
     ),
     '',
     ...fittedLines(report.records),
@@ -47,24 +47,21 @@ export function fidelityMarkdown(report: FidelityReport): string {
     ...farLines(report.records),
     '| record | primary figure | kernel | min..max | simulated | min..max | verdict |',
     '|---|---|---|---|---|---|---|',
-    ...report.records.flatMap(({ name, figures }) =>
-      figures
+    ...report.records.flatMap((record) =>
+      record.figures
         .filter((figure) => PRIMARY.test(figure.name))
-        .map((figure) => `| ${[marked(name), ...cells(figure)].join(' | ')} |`),
+        .map((figure) => `| ${[marked(record), ...cells(figure)].join(' | ')} |`),
     ),
   ];
   return `${lines.join('\n')}\n`;
 }
 
-/** Records on which costs of profile `kernel-lab` were fitted, and nothing else. */
-const FITTED: readonly string[] = ['smp4-pingpong', 'smp4-periodic', 'smp4-one', 'smp4-hackbench'];
-
-function marked(name: string): string {
-  return FITTED.includes(name) ? `${name} (fitted)` : name;
+function marked({ name, fitted }: Pick<RecordFidelity, 'name' | 'fitted'>): string {
+  return fitted ? `${name} (fitted)` : name;
 }
 
 function fittedLines(records: readonly RecordFidelity[]): string[] {
-  const others = records.filter(({ name }) => !FITTED.includes(name));
+  const others = records.filter(({ fitted }) => !fitted);
   if (others.length === 0 || others.length === records.length) return [];
   return [`(fitted): costs were fitted on these records. Without them: ${summary(fidelityTotals(others))}.`, ''];
 }
@@ -73,12 +70,12 @@ function fittedLines(records: readonly RecordFidelity[]): string[] {
 const FAR_SHARE = 0.25;
 
 function farLines(records: readonly RecordFidelity[]): string[] {
-  const rows = records.flatMap(({ name, figures }) =>
-    figures
+  const rows = records.flatMap((record) =>
+    record.figures
       .filter((figure) => PRIMARY.test(figure.name) && isFar(figure))
       .map(({ name: figure, real, simulated }) => {
         const ours = simulated === null ? '-' : formatNumber(simulated.mean);
-        return `| ${marked(name)} | ${figure} | ${formatNumber(real.mean)} | ${ours} |`;
+        return `| ${marked(record)} | ${figure} | ${formatNumber(real.mean)} | ${ours} |`;
       }),
   );
   if (rows.length === 0) return [];
@@ -144,8 +141,8 @@ export function fidelityHtml(report: FidelityReport): string {
     `<tr>${values.map((v) => `<${tag}>${escapeHtml(v)}</${tag}>`).join('')}</tr>`;
   const head = row(['figure', 'kernel', 'min..max', 'simulated', 'min..max', 'verdict'], 'th');
   const sections = report.records.map(
-    ({ name, figures, totals: t }) =>
-      `<h2>${escapeHtml(marked(name))}</h2><p>${summary(t)}</p><table>${head}${figures
+    ({ figures, totals: t, ...record }) =>
+      `<h2>${escapeHtml(marked(record))}</h2><p>${summary(t)}</p><table>${head}${figures
         .map((figure) => `<tr class="${figure.verdict}">${row(cells(figure)).slice('<tr>'.length)}`)
         .join('')}</table>`,
   );

@@ -14,9 +14,14 @@ export const MIN_RUNS = 5;
 
 export interface RecordFidelity {
   readonly name: string;
+  /** Costs of profile `kernel-lab` were fitted on it. */
+  readonly fitted: boolean;
   readonly figures: readonly FidelityFigure[];
   readonly totals: Readonly<Record<Verdict, number>>;
 }
+
+/** Records of Linux 6.1 on which costs of profile `kernel-lab` were fitted; nothing else was, and on no others. */
+const FITTED: readonly string[] = ['smp4-pingpong', 'smp4-periodic', 'smp4-one', 'smp4-hackbench'];
 
 /** How the lab's guest differs from a machine without costs that has just booted. */
 const GUEST = 'costs=kernel-lab,idle_governor=menu,start_state=recorded,rcu_grace=60ms,wakee_flips=5';
@@ -67,7 +72,13 @@ export function recordFidelity(record: LabRecord, results: readonly JobResult[])
   });
   const figures = compareFigures(record.real, overRepetitions(each));
   const count = (verdict: Verdict) => figures.filter((figure) => figure.verdict === verdict).length;
-  return { name: record.name, figures, totals: { inside: count('inside'), near: count('near'), off: count('off') } };
+  const fitted = presetOfKernel(record.kernel) === 'linux-6.1' && FITTED.includes(record.name);
+  return {
+    name: record.name,
+    fitted,
+    figures,
+    totals: { inside: count('inside'), near: count('near'), off: count('off') },
+  };
 }
 
 /** Where a record does not tell the names of domains, its figures have their numbers. */
