@@ -28,16 +28,8 @@ function runs(q: number): boolean {
 
 /** V, counted from `zero`. */
 export function averageFromZero(q: number): number {
-  const zero = cfs.minVruntime[q]!;
-  let sum = cfs.avgVruntime[q]!;
-  let load = cfs.avgLoad[q]!;
-  if (runs(q)) {
-    const curr = cfs.curr[q]!;
-    const weight = scaleDown(se.weight[curr]!);
-    sum += (se.vruntime[curr]! - zero) * weight;
-    load += weight;
-  }
-  return load === 0 ? 0 : Math.floor(sum / load);
+  const load = queuedWeight(q);
+  return load === 0 ? 0 : Math.floor(weightedSum(q) / load);
 }
 
 /** V, and from now on virtual times of the queue are counted from there. */
@@ -55,18 +47,16 @@ function queuedWeight(q: number): number {
   return cfs.avgLoad[q]! + (runs(q) ? scaleDown(se.weight[cfs.curr[q]!]!) : 0);
 }
 
+/** Virtual times of everything queued, counted from `zero` and by weight, the running entity included. */
+function weightedSum(q: number): number {
+  if (!runs(q)) return cfs.avgVruntime[q]!;
+  const curr = cfs.curr[q]!;
+  return cfs.avgVruntime[q]! + (se.vruntime[curr]! - cfs.minVruntime[q]!) * scaleDown(se.weight[curr]!);
+}
+
 /** Is an entity at `v` not ahead of the average? */
 export function vruntimeEligible(q: number, v: number): boolean {
-  const zero = cfs.minVruntime[q]!;
-  let sum = cfs.avgVruntime[q]!;
-  let load = cfs.avgLoad[q]!;
-  if (runs(q)) {
-    const curr = cfs.curr[q]!;
-    const weight = scaleDown(se.weight[curr]!);
-    sum += (se.vruntime[curr]! - zero) * weight;
-    load += weight;
-  }
-  return sum >= (v - zero) * load;
+  return weightedSum(q) >= (v - cfs.minVruntime[q]!) * queuedWeight(q);
 }
 
 export function entityEligible(q: number, e: number): boolean {

@@ -1,15 +1,7 @@
 /** Task stealing on the other loads of its series: where it gains, and where it must not matter. @spec 20 §7.3, checks 17-20 */
-import { percent, type Row, rounded, type Study } from '../study.ts';
 
-/** The base of `studies/stealing`, with the kernel's own wakeup granularity. */
-const BASE = [
-  'linux-6.1',
-  'newidle.gate=migration_cost',
-  'NO_NI_RANDOM',
-  'NO_SIS_UTIL',
-  'SIS_PROP',
-  'sis_prop_fuzz=512',
-];
+import { LINUX_4_20 } from '../stealing/base.ts';
+import { percent, type Row, rounded, type Study } from '../study.ts';
 
 interface Load {
   readonly name: string;
@@ -94,7 +86,7 @@ const LOADS: readonly Load[] = [
   },
 ];
 
-const baseOf = ({ costs }: Load) => [...BASE, costs].join(',');
+const baseOf = ({ costs }: Load) => `${LINUX_4_20},${costs}`;
 const newOf = (load: Load) => `${baseOf(load)},steal=on`;
 
 export const study: Study = {

@@ -1,14 +1,10 @@
 /** The hackbench tables of the task stealing series, and what each change of the base costs it. @spec 20 §7, checks 10-15 */
 import { type PolicyRuns, percent, type Row, rounded, type Study, type StudyResults } from '../study.ts';
+import { LINUX_4_20 } from './base.ts';
 
-/** Linux 4.20 as far as it decides here, with the author's wakeup granularity of 15 ms (3750 us before scaling by CPUs). */
+/** With the author's wakeup granularity of 15 ms: 3750 us before scaling by CPUs. */
 const BASE = [
-  'linux-6.1',
-  'newidle.gate=migration_cost',
-  'NO_NI_RANDOM',
-  'NO_SIS_UTIL',
-  'SIS_PROP',
-  'sis_prop_fuzz=512',
+  LINUX_4_20,
   'wakeup_granularity=3750us',
   'idle_governor=menu',
   // Seeds differ in the phases of ticks and domains; hackbench itself draws no random numbers.

@@ -5,6 +5,7 @@
  * A decision is decided in every state the trace admits (`decision-worlds.ts`), before its outcome is looked at: it is
  * decidable if our rules come to one and the same outcome in all of them.
  */
+import { ByKind } from './by-kind.ts';
 import type { Decided } from './decision-worlds.ts';
 
 export interface Disagreement {
@@ -52,7 +53,7 @@ class KindTally implements DecisionCount {
 }
 
 export class DecisionTally {
-  readonly #kinds = new Map<string, KindTally>();
+  readonly #kinds = new ByKind(() => new KindTally());
   /** Name and pid of a trace's task. */
   nameOf: (task: number) => string = () => '';
 
@@ -62,7 +63,7 @@ export class DecisionTally {
       this.skip(kind, decided.unknown);
       return;
     }
-    const count = this.#kind(kind);
+    const count = this.#kinds.of(kind);
     count.seen++;
     count.decidable++;
     if (decided.outcome === got) {
@@ -77,21 +78,12 @@ export class DecisionTally {
 
   /** A decision that the trace does not tell enough about. */
   skip(kind: string, unknown: string): void {
-    const count = this.#kind(kind);
+    const count = this.#kinds.of(kind);
     count.seen++;
     count.undecidable[unknown] = (count.undecidable[unknown] ?? 0) + 1;
   }
 
   result(): DecisionResult {
-    return Object.fromEntries(this.#kinds);
-  }
-
-  #kind(name: string): KindTally {
-    let kind = this.#kinds.get(name);
-    if (kind === undefined) {
-      kind = new KindTally();
-      this.#kinds.set(name, kind);
-    }
-    return kind;
+    return this.#kinds.result();
   }
 }

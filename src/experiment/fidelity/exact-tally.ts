@@ -2,6 +2,7 @@
  * The books of exact comparisons: how many updates of each kind were compared, how many were equal in all fields, the
  * first that were not, and why the others could not be compared.
  */
+import { ByKind } from './by-kind.ts';
 
 /** One field of an update that is not as the kernel has it. */
 export interface Inequality {
@@ -38,7 +39,7 @@ class KindTally implements ExactCount {
 }
 
 export class ExactTally {
-  readonly #kinds = new Map<string, KindTally>();
+  readonly #kinds = new ByKind(() => new KindTally());
   #current: KindTally | null = null;
   #differs = false;
   #timeNs = 0;
@@ -47,7 +48,7 @@ export class ExactTally {
 
   /** An update is about to be compared field by field; `end` closes it. */
   begin(kind: string, timeNs: number, cpu: number, task: string): void {
-    this.#current = this.#kind(kind);
+    this.#current = this.#kinds.of(kind);
     this.#differs = false;
     this.#timeNs = timeNs;
     this.#cpu = cpu;
@@ -70,20 +71,11 @@ export class ExactTally {
   }
 
   skip(kind: string, reason: string): void {
-    const { notComparable } = this.#kind(kind);
+    const { notComparable } = this.#kinds.of(kind);
     notComparable[reason] = (notComparable[reason] ?? 0) + 1;
   }
 
   result(): ExactResult {
-    return Object.fromEntries(this.#kinds);
-  }
-
-  #kind(name: string): KindTally {
-    let kind = this.#kinds.get(name);
-    if (kind === undefined) {
-      kind = new KindTally();
-      this.#kinds.set(name, kind);
-    }
-    return kind;
+    return this.#kinds.result();
   }
 }
