@@ -23,7 +23,7 @@ describe('a task', () => {
     return taskFitsCpu(m.slot('a'), 0);
   };
 
-  test('fits a CPU if it leaves a fifth of it', () => {
+  test('spec 05 check 18: fits a CPU if it leaves a fifth of it', () => {
     assert.deepEqual([fits(356, 446), fits(357, 446)], [true, false]);
     assert.deepEqual([fits(819, 1024), fits(820, 1024)], [true, false]);
   });

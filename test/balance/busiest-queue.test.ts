@@ -22,7 +22,7 @@ function queue(m: StillMachine, migrationType: number, imbalance = 0): number {
 }
 
 describe('the busiest queue', () => {
-  test('by tasks has the most CFS tasks, the first of equals', () => {
+  test('spec 06 check 17: by tasks has the most CFS tasks, the first of equals', () => {
     const m = twoLlcs().cpu(4, { nr: 2 }).cpu(5, { nr: 3 }).cpu(6, { nr: 3 });
     assert.equal(queue(m, TASK), 5);
     // Tasks of other classes do not count.

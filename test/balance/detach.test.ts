@@ -64,14 +64,18 @@ describe('the tasks of a runqueue', () => {
     assert.deepEqual(detached(other), ['a']);
   });
 
-  test('go to the head when they are chosen: A, B, C queued, then B runs', () => {
-    const m = still(machine(4), ['a', 'b', 'c']).waits('a', 0).runs('b', 0).waits('c', 0);
-    assert.deepEqual(m.cfsTasks(0), ['c', 'b', 'a']);
-    // The order of the spec's example: enqueue all, then pick.
+  test('spec 06 check 12: go to the head when they are chosen: A, B, C queued, then B runs', () => {
+    const m = still(machine(4), ['a', 'b', 'c']).waits('a', 0).waits('b', 0).waits('c', 0).picks('b');
+    assert.deepEqual(m.cfsTasks(0), ['b', 'c', 'a']);
+    begin(m, { type: TASK, imbalance: 1 });
+    assert.deepEqual(detached(m), ['a']);
+    assert.equal(m.env.loop, 1);
+  });
+
+  test('the running one, if it comes up, is skipped and goes to the head', () => {
     const picked = queue(['a', 'c']);
     assert.deepEqual(picked.cfsTasks(0), ['c', 'a', 'running']);
     begin(picked, { type: TASK, imbalance: 2 });
-    // The running one is skipped, and goes to the head.
     assert.deepEqual(detached(picked), ['a', 'c']);
     assert.deepEqual(picked.cfsTasks(0), ['running']);
   });
@@ -87,7 +91,7 @@ describe('the tasks of a runqueue', () => {
 });
 
 describe('how many tasks go', () => {
-  test('is the imbalance, as long as the source keeps one', () => {
+  test('spec 06 check 13: is the imbalance, as long as the source keeps one', () => {
     const m = queue(['a', 'b', 'c', 'd']);
     begin(m, { type: TASK, imbalance: 3 });
     assert.deepEqual(detached(m), ['a', 'b', 'c']);
@@ -99,7 +103,7 @@ describe('how many tasks go', () => {
     assert.equal(rq.nrRunning[0], 1);
   });
 
-  test('is one for a CPU that is about to idle', () => {
+  test('spec 06 check 13: is one for a CPU that is about to idle', () => {
     const m = queue(['a', 'b', 'c', 'd']);
     begin(m, { type: TASK, imbalance: 3, idle: Idle.NEWLY_IDLE });
     assert.deepEqual(detached(m), ['a']);
@@ -147,7 +151,7 @@ describe('a task is too big', () => {
     return m;
   };
 
-  test('whose load exceeds the imbalance; each failed pass allows twice as much', () => {
+  test('spec 06 check 11: whose load exceeds the imbalance; each failed pass allows twice as much', () => {
     const goes = (hLoad: number, failed: number) => {
       const m = ofLoad(hLoad);
       begin(m, { type: LOAD, imbalance: 500, failed });
@@ -269,7 +273,7 @@ describe('a task is hot', () => {
     return m.task('a', { ranAgoNs: agoNs });
   };
 
-  test('if it ran less than half a millisecond ago', () => {
+  test('spec 06 check 19: if it ran less than half a millisecond ago', () => {
     assert.equal(hot(ran(499_999), 'MC'), true);
     assert.equal(hot(ran(500_000), 'MC'), false);
   });

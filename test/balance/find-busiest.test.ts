@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { adjustNumaImbalance, GroupType, Idle, Migrate } from '../../src/balance/env.ts';
+import * as avg from '../../src/sched/averages.ts';
+import { AVG_RT } from '../../src/sched/averages.ts';
 import { SD } from '../../src/sched/domains.ts';
 import { k } from '../../src/sched/kernel.ts';
 import { machine } from '../support/trace-builder.ts';
@@ -27,6 +29,25 @@ function withoutPreferSibling(m: StillMachine, sd: number): StillMachine {
 
 describe('between single CPUs', () => {
   const flat = () => still(machine(4));
+
+  test('spec 06 check 8: an idle CPU takes one of two tasks of utilisation 512, and leaves a lone one', () => {
+    for (const [util, type] of [
+      [1024, GroupType.OVERLOADED],
+      [512, GroupType.HAS_SPARE],
+    ] as const) {
+      const m = still(machine(4), ['a', 'b']).runs('a', 1, { util: 512 }).waits('b', 1, { util: 512 });
+      m.cpu(1, { util });
+      const sd = m.domain(0, 'MC');
+      assert.deepEqual(m.busiestGroup(sd), { cpus: [1], type: TASK, imbalance: 1 });
+      assert.equal(m.stats.busiest.type, type);
+      assert.equal(m.pass(sd), 1);
+      assert.deepEqual([m.cfsTasks(0), m.cfsTasks(1)], [['b'], ['a']]);
+    }
+    const alone = still(machine(4), ['a']).runs('a', 1).cpu(1, { util: 1024, load: 1024, runnable: 1024 });
+    assert.equal(alone.pass(alone.domain(0, 'MC')), 0);
+    assert.equal(alone.stats.busiest.sumHNrRunning, 1);
+    assert.deepEqual(alone.counters(alone.domain(0, 'MC'), Idle.IDLE), { count: 1, balanced: 1, nobusyg: 1 });
+  });
 
   test('an idle CPU takes one of two tasks, of three as well, two of four', () => {
     for (const [nr, imbalance] of [
@@ -75,7 +96,7 @@ describe('between groups that prefer to spread', () => {
     assert.deepEqual(at(0, 4), { cpus: FAR, type: TASK, imbalance: 2 });
   });
 
-  test('3 running here and 4 there is balanced: idle CPUs differ by one; with 5 there one task moves', () => {
+  test('spec 06 check 9: 3 running here and 4 there is balanced: idle CPUs differ by one; with 5 there one task moves', () => {
     assert.equal(at(3, 4), null);
     assert.deepEqual(at(3, 5), { cpus: FAR, type: TASK, imbalance: 1 });
   });
@@ -147,7 +168,7 @@ describe('across caches, from an overloaded group', () => {
     assert.deepEqual(m.busiestGroup(m.domain(0, 'DIE')), { cpus: FAR, type: LOAD, imbalance: 3000 });
   });
 
-  test('an overloaded one takes load only if the other is worse by more than imbalance_pct', () => {
+  test('spec 06 check 15: an overloaded one takes load only if the other is worse by more than imbalance_pct', () => {
     const at = (there: number) => {
       const m = twoLlcs().cpus([0, 1, 2, 3], { nr: 2, util: 1024, load: 1000 });
       m.cpus(FAR, { nr: 2, util: 1024, load: there });
@@ -161,6 +182,26 @@ describe('across caches, from an overloaded group', () => {
 });
 
 describe('equalising load', () => {
+  test('spec 06 check 16: moves 750 between loads of 2000 and 500, half of it to half the capacity', () => {
+    // A group is a CPU; 0 pulls from 2. The domain's average is to be 1250 both times.
+    const flat = (capacity: number, others: readonly number[]) => {
+      const m = still(machine(4));
+      m.cpu(0, { nr: 1, util: 1024, load: (500 * capacity) / 1024 }).cpu(2, { nr: 2, util: 1024, load: 2000 });
+      for (const [i, cpu] of [1, 3].entries()) m.cpu(cpu, { load: others[i]! });
+      // What an RT task takes of the local CPU: the local group's capacity is looked up by the pass.
+      avg.utilAvg[AVG_RT] = 1024 - capacity;
+      const found = m.busiestGroup(m.domain(0, 'MC'))!;
+      assert.deepEqual(found.cpus, [2]);
+      const { local, busiest, avgLoad } = m.stats;
+      assert.deepEqual([local.type, local.capacity], [GroupType.FULLY_BUSY, capacity]);
+      assert.deepEqual([local.avgLoad, busiest.avgLoad, avgLoad], [500, 2000, 1250]);
+      return found;
+    };
+    assert.deepEqual(flat(1024, [1250, 1250]), { cpus: [2], type: LOAD, imbalance: 750 });
+    // (250 + 2000 + 2125) * 1024 / 3584 = 1250
+    assert.deepEqual(flat(512, [1063, 1062]), { cpus: [2], type: LOAD, imbalance: 375 });
+  });
+
   test('moves what brings both to the average of the domain', () => {
     const m = still(machine(4, { llcs: 2 }));
     const sd = m.domain(0, 'DIE');
@@ -239,7 +280,7 @@ describe('across nodes', () => {
     assert.equal(adjustNumaImbalance(-5, 2, 2), 0);
   });
 
-  test('a difference of two idle CPUs is let be while at most imb_numa_nr would run here', () => {
+  test('spec 06 check 10: a difference of two idle CPUs is let be while at most imb_numa_nr would run here', () => {
     const at = (local: number, busiest: number) => {
       const m = twoNodes(16);
       const sd = m.domain(0, 'NUMA');

@@ -35,7 +35,7 @@ function idleSince(m: StillMachine, stamps: Readonly<Record<number, number>>): S
 describe('a new task', () => {
   const twoLlcs = () => idleSince(withChild(machine(8, { llcs: 2 })), { 4: 1, 5: 1, 6: 1, 7: 1 });
 
-  test('stays in its group of the domain while that has as many idle CPUs as any other', () => {
+  test('spec 05 check 12: stays in its group of the domain while that has as many idle CPUs as any other', () => {
     const m = idleSince(twoLlcs(), { 1: 5, 2: 3, 3: 4 }).cpus([0, 4], { nr: 1 });
     assert.equal(forks(m, 0, 'DIE'), 1);
     // Seen from the LLC: all others are idle groups of one CPU, this one is not.
@@ -43,7 +43,7 @@ describe('a new task', () => {
     assert.equal(forks(m, 0, 'DIE'), 1);
   });
 
-  test('goes to the group of more idle CPUs; of those that are equal to the less used one', () => {
+  test('spec 05 check 12: goes to the group of more idle CPUs; of those that are equal to the less used one', () => {
     const m = twoLlcs().cpu(0, { nr: 1 });
     assert.equal(forks(m, 0, 'DIE'), 4);
     const three = idleSince(withChild(machine(12, { llcs: 3 })), { 4: 1, 8: 1 }).cpu(0, { nr: 1 });
@@ -62,7 +62,7 @@ describe('a new task', () => {
     assert.equal(forks(worse, 0, 'DIE'), 0);
   });
 
-  test('between overloaded groups goes where the load is less by more than imbalance_pct and its like in load', () => {
+  test('spec 05 check 14: between overloaded groups goes where the load is less by more than imbalance_pct and its like in load', () => {
     const at = (here: number, there: number) => {
       const m = twoLlcs().cpus([0, 1, 2, 3], { nr: 2, util: 1024, load: here });
       return forks(m.cpus([4, 5, 6, 7], { nr: 2, util: 1024, load: there }), 0, 'DIE') >= 4;
@@ -96,8 +96,14 @@ describe('a new task', () => {
 });
 
 describe('across nodes', () => {
-  const at = (runningHere: number, idleThere: number, preferred = -1, cpus?: readonly number[]) => {
+  interface Beside {
+    readonly preferred?: number;
+    readonly cpus?: readonly number[];
+    readonly pending?: readonly number[];
+  }
+  const at = (runningHere: number, idleThere: number, { preferred = -1, cpus, pending = [] }: Beside = {}) => {
     const m = withChild(machine(16, { llcs: 2, nodes: 2 }), cpus);
+    for (const cpu of pending) rq.ttwuPending[cpu] = 1;
     const sd = m.domain(0, 'NUMA');
     k.sd.imbNumaNr[sd] = 2;
     m.cpus([0, 1, 2].slice(0, runningHere), { nr: 1 }).cpus([8, 9, 10, 11].slice(0, 8 - idleThere), { nr: 1 });
@@ -106,19 +112,22 @@ describe('across nodes', () => {
     return forks(m, 0, 'NUMA') >= 8;
   };
 
-  test('a task stays while few run here, even if two more CPUs idle there', () => {
+  test('spec 05 check 13: a task stays while few run here, even if two more CPUs idle there', () => {
     assert.equal(at(2, 8), true);
     assert.equal(at(1, 8), false);
     assert.equal(at(1, 7), false);
+    // One task here and two more CPUs idle there: the second CPU that does not idle is being sent a wakeup.
+    assert.equal(at(1, 8, { pending: [1] }), false);
+    assert.equal(at(2, 8, { pending: [7] }), true);
   });
 
   test('few is no more than the CPUs that it may use here', () => {
-    assert.equal(at(1, 8, -1, [0, 8, 9, 10, 11, 12, 13, 14, 15]), true);
+    assert.equal(at(1, 8, { cpus: [0, 8, 9, 10, 11, 12, 13, 14, 15] }), true);
   });
 
   test('a preferred node decides', () => {
-    assert.equal(at(3, 8, 0), false);
-    assert.equal(at(0, 4, 1), true);
+    assert.equal(at(3, 8, { preferred: 0 }), false);
+    assert.equal(at(0, 4, { preferred: 1 }), true);
   });
 
   test('fully busy groups are compared with the tolerance on the other side too', () => {
@@ -144,7 +153,7 @@ describe('the CPU within the group', () => {
     return new IdlestSearch().findIdlestCpu(m.domain(0, 'DIE'), m.slot('child'), 0, 0, Wake.FORK);
   };
 
-  test('without idle states is the one that began to idle last', () => {
+  test('spec 05 check 17: without idle states is the one that began to idle last', () => {
     assert.equal(
       chosen((m) => idleSince(m.cpu(7, { nr: 1 }), { 4: 100, 5: 300, 6: 200 })),
       5,

@@ -39,13 +39,13 @@ function typeOf(f: Figures): number {
 }
 
 describe('a group', () => {
-  test('of 4 CPUs with 5 tasks is overloaded from 3501 of utilisation or 4793 of runnable time', () => {
+  test('spec 06 check 6: of 4 CPUs with 5 tasks is overloaded from 3501 of utilisation or 4793 of runnable time', () => {
     assert.equal(typeOf({ cpus: 4, nr: 5, util: 3501 }), OVERLOADED);
     assert.equal(typeOf({ cpus: 4, nr: 5, util: 3500, runnable: 4792 }), HAS_SPARE);
     assert.equal(typeOf({ cpus: 4, nr: 5, util: 3500, runnable: 4793 }), OVERLOADED);
   });
 
-  test('with fewer tasks than CPUs has capacity to spare, whatever they use', () => {
+  test('spec 06 check 7: with fewer tasks than CPUs has capacity to spare, whatever they use', () => {
     assert.equal(typeOf({ cpus: 4, nr: 3, util: 4096, runnable: 9999 }), HAS_SPARE);
   });
 
@@ -133,7 +133,7 @@ describe('statistics of a domain', () => {
     assert.equal(m.stats.busiest.weight, 4);
   });
 
-  test('find a runqueue with two tasks in any group; only the top domain says so to the machine, and takes it back', () => {
+  test('spec 06 check 20: find a runqueue with two tasks in any group; only the top domain says so to the machine, and takes it back', () => {
     const m = twoLlcs().cpu(0, { nr: 2 });
     m.busiestGroup(m.domain(0, 'MC'));
     assert.equal(k.overload, false);
@@ -225,7 +225,7 @@ describe('how many CPUs a wakeup may look at', () => {
     return k.sd.nrIdleScan[0];
   };
 
-  test('follows from the mean utilisation of the LLC as the table of the spec has it', () => {
+  test('spec 05 check 11: follows from the mean utilisation of the LLC as the table of the spec has it', () => {
     const utils = [0, 10, 20, 25, 30, 40, 50, 60, 70, 75, 80, 83, 86, 100];
     const rows: [number, number[]][] = [
       [4, [4, 3, 3, 3, 3, 3, 2, 2, 1, 0, 0, 0, 0, 0]],

@@ -27,18 +27,18 @@ describe('should this CPU balance', () => {
     return m.lb.keepGoing;
   };
 
-  test('the first idle CPU of the group does', () => {
+  test('spec 06 check 5: the first idle CPU of the group does', () => {
     assert.equal(looks(2, [0, 3]), false);
     assert.equal(looks(2, [0, 1]), true);
     assert.equal(looks(3, [0, 1], NOT_IDLE), false);
   });
 
-  test('if none idles, the first of all does', () => {
+  test('spec 06 check 5: if none idles, the first of all does', () => {
     assert.equal(looks(0, [0, 1, 2, 3], NOT_IDLE), true);
     assert.equal(looks(2, [0, 1, 2, 3], NOT_IDLE), false);
   });
 
-  test('one about to idle always does, unless a task has come meanwhile', () => {
+  test('spec 06 check 5: one about to idle always does, unless a task has come meanwhile', () => {
     assert.equal(looks(3, [], NEWLY_IDLE), true);
     assert.equal(looks(3, [3], NEWLY_IDLE), false);
   });
@@ -130,17 +130,19 @@ describe('the interval between passes', () => {
       return k.sd.balanceInterval[sd];
     });
 
-  test('doubles while all is balanced, up to the maximum', () => {
+  test('spec 06 check 3: doubles while all is balanced, up to the maximum', () => {
     const m = still(machine(8));
-    assert.deepEqual(intervals(m, m.domain(0, 'MC'), IDLE, 3), [16, 16, 16]);
+    const sd = m.domain(0, 'MC');
+    assert.deepEqual([k.sd.balanceInterval[sd], k.sd.maxInterval[sd]], [8, 16]);
+    assert.deepEqual(intervals(m, sd, IDLE, 3), [16, 16, 16]);
   });
 
-  test('is not changed by balanced newidle passes', () => {
+  test('spec 06 check 4: is not changed by balanced newidle passes', () => {
     const m = still(machine(8));
     assert.deepEqual(intervals(m, m.domain(0, 'MC'), NEWLY_IDLE, 2), [8, 8]);
   });
 
-  test('doubles up to 512 while all tasks found are pinned', () => {
+  test('spec 06 check 3: doubles up to 512 while all tasks found are pinned', () => {
     const m = still(machine(8), { a: { cpus: [1] }, b: { cpus: [1] } })
       .waits('a', 1)
       .waits('b', 1);
@@ -195,7 +197,7 @@ describe('pinned tasks', () => {
     assert.equal(m.env.has(0), false);
   });
 
-  test('tell the parent that its local group is imbalanced, if something is still to be moved', () => {
+  test('spec 06 check 18: tell the parent that its local group is imbalanced, if something is still to be moved', () => {
     const m = still(machine(8, { llcs: 2 }), { run: {}, a: { cpus: [0] } });
     m.runs('run', 0).waits('a', 0);
     const sd = m.domain(1, 'MC');
@@ -223,7 +225,7 @@ describe('a running task', () => {
   /** CPU 0 runs `running`; `bound` waits there and cannot go. */
   const stuck = (kinds: Kinds = { running: {}, bound: { cpus: [0] } }) => piled(kinds);
 
-  test('is pushed by the stopper when the fourth pass in a row has failed', () => {
+  test('spec 06 check 14: is pushed by the stopper when the fourth pass in a row has failed', () => {
     const m = stuck();
     const sd = m.domain(1, 'MC');
     assert.equal(k.sd.cacheNiceTries[sd], 1);

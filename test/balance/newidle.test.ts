@@ -79,7 +79,7 @@ describe('a CPU about to idle', () => {
     assert.equal(rq.nextBalance[1], k.jiffies + 2);
   });
 
-  test('does not look while no runqueue of the machine has had two tasks; it still is timed and due', () => {
+  test('spec 07 check 4: does not look while no runqueue of the machine has had two tasks; it still is timed and due', () => {
     const m = atWork(machine(8, { llcs: 2 }));
     k.overload = false;
     rq.nextBalance[1] = k.jiffies + 1000;
@@ -90,7 +90,7 @@ describe('a CPU about to idle', () => {
     assert.equal(rq.nextBalance[1], k.jiffies + 1);
   });
 
-  test('does not look if the lowest domain costs more than it expects to idle', () => {
+  test('spec 07 check 5: does not look if the lowest domain costs more than it expects to idle', () => {
     const m = atWork(machine(8));
     k.sd.maxNewidleLbCost[m.domain(1, 'MC')] = 50_000;
     rq.avgIdle[1] = 40_000;
@@ -99,7 +99,7 @@ describe('a CPU about to idle', () => {
     assert.equal(newidle(m, 1), 1);
   });
 
-  test('looks no further when what it has spent and the next domain exceed that', () => {
+  test('spec 07 check 5: looks no further when what it has spent and the next domain exceed that', () => {
     const spent = (ns: number) => {
       const m = atWork(machine(8, { llcs: 2 }), 'linux-6.1,NO_NI_RANDOM,costs=milan');
       k.sd.maxNewidleLbCost[m.domain(5, 'MC')] = 50_000;
@@ -195,7 +195,7 @@ describe('how often searching is worth it', () => {
     return { m, sd, ratios };
   };
 
-  test('begins at one half, and halves with each 512 calls in vain', () => {
+  test('spec 07 check 7: begins at one half, and halves with each 512 calls in vain', () => {
     const { ratios } = fresh();
     assert.deepEqual(ratios(511), [512, 1023, 256]);
     assert.deepEqual(ratios(1), [256, 512, 128]);
@@ -205,7 +205,7 @@ describe('how often searching is worth it', () => {
     );
   });
 
-  test('a success counts for as many calls as it stands for', () => {
+  test('spec 07 check 8: a success counts for as many calls as it stands for', () => {
     const credits = [0, 1, 16, 64, 128, 256, 512, 1022, 1023].map((ratio) => {
       const m = atWork(machine(8), 'linux-6.1,costs=milan');
       const sd = m.domain(1, 'MC');
@@ -220,7 +220,7 @@ describe('how often searching is worth it', () => {
     assert.deepEqual(credits, [1024, 512, 60, 16, 8, 4, 2, 1, 1]);
   });
 
-  test('a draw of at most ratio + 1 out of 1024 searches', () => {
+  test('spec 07 check 6: a draw of at most ratio + 1 out of 1024 searches', () => {
     const searches = (ratio: number, draw: number) => {
       const m = atWork(machine(8), 'linux-6.1');
       const sd = m.domain(1, 'MC');
@@ -366,17 +366,17 @@ describe('how long a CPU expects to idle', () => {
     return [rq.avgIdle[0], rq.idleStamp[0]];
   };
 
-  test('moves an eighth of the way to how long it did', () => {
+  test('spec 07 check 1, 3: moves an eighth of the way to how long it did', () => {
     assert.deepEqual(afterIdling(0.2, 1_000_000), [900_000, -1]);
     assert.deepEqual(afterIdling(0.000093, 100), [100, -1]);
     assert.deepEqual(afterIdling(0.000092, 100), [99, -1]);
   });
 
-  test('is at most twice what the dearest search cost', () => {
+  test('spec 07 check 2: is at most twice what the dearest search cost', () => {
     assert.deepEqual(afterIdling(9, 1_000_000), [1_000_000, -1]);
   });
 
-  test('is not changed by a fork onto the CPU, and the time goes on counting', () => {
+  test('spec 07 check 18: is not changed by a fork onto the CPU, and the time goes on counting', () => {
     const run = simulate({
       machine: 2,
       policy: 'linux-6.1,timer_slack=0ns',

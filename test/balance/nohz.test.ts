@@ -61,13 +61,15 @@ describe('a busy CPU at its tick', () => {
     assert.equal(m.run.events.length, 2, 'two CPUs entered nohz idle');
   });
 
-  test('passes over one that is not idle any more', () => {
-    tickless(machine(8), [2, 5]).cpu(0, { nr: 2 }).cpu(2, { nr: 1 });
-    assert.equal(kick(0, 2), 0);
+  test('spec 07 check 12: passes over one that is not idle any more, and over itself', () => {
+    tickless(machine(8), [2, 5]).cpu(7, { nr: 2 });
+    assert.equal(kick(7, 2), STATS | BALANCE);
+    tickless(machine(8), [2, 5]).cpu(7, { nr: 2 }).cpu(2, { nr: 1 });
+    assert.equal(kick(7, 2), 0);
     assert.equal(rq.nohzFlags[5], STATS | BALANCE);
-    tickless(machine(8), [2, 5]).cpu(0, { nr: 2 });
+    tickless(machine(8), [2, 5]).cpu(7, { nr: 2 });
     rq.ttwuPending[2] = 1;
-    assert.equal(kick(0, 5), STATS | BALANCE);
+    assert.equal(kick(7, 5), STATS | BALANCE);
     // The kicker is never its own balancer, and is taken out of the mask.
     tickless(machine(8), [2, 5]).cpu(2, { nr: 2 });
     assert.equal(kick(2, 5), STATS | BALANCE);
@@ -80,7 +82,7 @@ describe('a busy CPU at its tick', () => {
     assert.equal(k.nohz.nextBalance, k.jiffies + 1);
   });
 
-  test('sends nothing to one that has been kicked already, but adds what it wants', () => {
+  test('spec 07 check 13: sends nothing to one that has been kicked already, but adds what it wants', () => {
     tickless(machine(8), [2]).cpu(0, { nr: 2 });
     rq.nohzFlags[2] = NEXT;
     assert.equal(kick(0, 2), NEXT | STATS | BALANCE);
@@ -92,7 +94,7 @@ describe('a busy CPU at its tick', () => {
     assert.ok(k.queue.isPending(k.slotCall + 2));
   });
 
-  test('before it is time only asks for statistics, if there is blocked load and it is time for those', () => {
+  test('spec 07 check 10: before it is time only asks for statistics, if there is blocked load and it is time for those', () => {
     const at = (blocked: boolean, blockedAgo: number) => {
       tickless(machine(8), [2]).cpu(0, { nr: 3 });
       k.nohz.nextBalance = k.jiffies + 1;
@@ -107,7 +109,7 @@ describe('a busy CPU at its tick', () => {
     assert.equal(at(false, 1), 0);
   });
 
-  test('with one task kicks only while two CPUs of its cache are not in nohz idle', () => {
+  test('spec 07 check 17: with one task kicks only while two CPUs of its cache are not in nohz idle', () => {
     tickless(machine(8), [1, 2, 3, 4, 5, 6, 7]).cpu(0, { nr: 1 });
     assert.equal(k.sd.nrBusyCpus[0], 1);
     assert.equal(kick(0, 1), 0);
@@ -119,7 +121,7 @@ describe('a busy CPU at its tick', () => {
     assert.equal(kick(0, 1), 0);
   });
 
-  test('asks for a new date when a CPU has come since, and for nothing else if nothing else is the matter', () => {
+  test('spec 07 check 11: asks for a new date when a CPU has come since, and for nothing else if nothing else is the matter', () => {
     tickless(machine(8), [1, 2, 3, 4, 5, 6, 7]).cpu(0, { nr: 1 });
     k.nohz.needsUpdate = true;
     const due = k.nohz.nextBalance;
@@ -182,7 +184,7 @@ describe('a busy CPU at its tick', () => {
 });
 
 describe('nohz idle', () => {
-  test('is entered once, and left at the first busy tick', () => {
+  test('spec 07 check 17: is entered once, and left at the first busy tick', () => {
     const m = tickless(machine(8), []);
     assert.equal(k.sd.nrBusyCpus[0], 8);
     for (const cpu of [1, 2, 3, 4, 5, 6]) nohzBalanceEnterIdle(cpu);
@@ -265,7 +267,7 @@ describe('balancing for idle CPUs', () => {
     for (const cpu of cpus) rq.nextBalance[cpu] = k.jiffies;
   };
 
-  test('goes round the mask from the CPU after its own, which comes last', () => {
+  test('spec 07 check 14: goes round the mask from the CPU after its own, which comes last', () => {
     const m = tickless(machine(8), [1, 3, 5]);
     due(all(8));
     assert.deepEqual(balanceFor(m, 5, STATS | BALANCE), [1, 3, 5]);
@@ -282,7 +284,7 @@ describe('balancing for idle CPUs', () => {
     assert.deepEqual(balanceFor(m, 5, STATS | BALANCE), [5]);
   });
 
-  test('leaves the date of the first CPU that is due next', () => {
+  test('spec 07 check 15: leaves the date of the first CPU that is due next', () => {
     const m = tickless(machine(8), [1, 3, 5]);
     due([1]);
     rq.nextBalance[3] = k.jiffies + 77;
@@ -294,7 +296,7 @@ describe('balancing for idle CPUs', () => {
     assert.equal(k.nohz.nextBalance, k.jiffies + 4);
   });
 
-  test('only looks up that date when that is all it was asked for', () => {
+  test('spec 07 check 11: only looks up that date when that is all it was asked for', () => {
     const m = tickless(machine(8), [1, 3, 5]);
     due([]);
     rq.nextBalance[3] = k.jiffies - 5;

@@ -36,7 +36,7 @@ function balancedNow(topology: Topology, kinds: Kinds = []): StillMachine {
 }
 
 describe('the interval of a domain', () => {
-  test('has the bounds of the table of the spec', () => {
+  test('spec 06 check 1, 2: has the bounds of the table of the spec', () => {
     // Weight of the span, threads a core; idle at minimum and maximum, busy at minimum and maximum, in jiffies.
     const table: [number, number, number, number, number][] = [
       [2, 1, 1, 7, 15],
@@ -163,7 +163,7 @@ describe('what newidle balance is believed to cost', () => {
     return [k.sd.maxNewidleLbCost[mc], k.sd.maxNewidleLbCost[die], rq.maxIdleBalanceCost[0]];
   };
 
-  test('decays a second after it last changed, strictly', () => {
+  test('spec 07 check 9: decays a second after it last changed, strictly', () => {
     assert.deepEqual(decayed(250), [100_000, 900_000, 2_000_000]);
     assert.deepEqual(decayed(251), [98_828, 889_453, 98_828 + 889_453]);
   });

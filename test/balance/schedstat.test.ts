@@ -25,7 +25,7 @@ function busyMachine(): Simulated {
 const LEVELS = ['SMT', 'CLS', 'MC', 'DIE', 'NODE'];
 
 describe('the counters of a domain', () => {
-  test('agree with the passes in the trace, by CPU, level and idle type', () => {
+  test('spec 09 check 4: agree with the passes in the trace, by CPU, level and idle type', () => {
     const run = busyMachine();
     const passes = new Map<string, { count: number; moved: number; gained: number }>();
     for (const { args } of run.of(Ev.LB_LEAVE)) {

@@ -52,13 +52,13 @@ describe('a woken task goes', () => {
     assert.equal(select(machine(8), { prev: 1, target: 2 }), 2);
   });
 
-  test('else to where it last ran, if that is free and shares the cache', () => {
+  test('spec 05 check 4: else to where it last ran, if that is free and shares the cache', () => {
     assert.equal(select(machine(8), { prev: 1, target: 2, busy: [2], scan: 0 }), 1);
     const m = machine(8, { llcs: 2 });
     assert.equal(select(m, { prev: 5, target: 2, busy: [2], scan: 0 }), 2);
   });
 
-  test('else to where it ran before, which is then forgotten', () => {
+  test('spec 05 check 5: else to where it ran before, which is then forgotten', () => {
     const s = { prev: 1, target: 2, recent: 3, busy: [1, 2], scan: 0 };
     assert.equal(select(machine(8), s, undefined), 3);
     const m = still(machine(8), ['a']).cpus([1, 2], { nr: 1 });
@@ -120,7 +120,7 @@ describe('a woken task goes', () => {
 describe('the scan of the cache', () => {
   const scanning = { prev: 2, target: 2, busy: [0, 1, 2, 3, 4, 5, 6] };
 
-  test('begins after the target and looks at as many CPUs as allowed', () => {
+  test('spec 05 check 6: begins after the target and looks at as many CPUs as allowed', () => {
     assert.equal(select(machine(8), { ...scanning, scan: 4 }), 2);
     assert.equal(select(machine(8), { ...scanning, scan: 5 }), 7);
   });
@@ -141,7 +141,7 @@ describe('the scan of the cache', () => {
     assert.equal(select(m, { prev: 2, target: 5, busy: [2, 4, 5, 7] }), 6);
   });
 
-  test('is none at all if nothing may be looked at, whatever is known of idle cores', () => {
+  test('spec 05 check 7: is none at all if nothing may be looked at, whatever is known of idle cores', () => {
     assert.equal(select(machine(8), { prev: 2, target: 2, busy: [2], scan: 0 }), 2);
     assert.equal(select(PAIRS, { prev: 0, target: 0, busy: [0, 4], scan: 0, idleCores: true }), 0);
   });
@@ -159,12 +159,12 @@ describe('the scan of the cache', () => {
 describe('with threads, and an idle core reported', () => {
   const idleCores = true;
 
-  test('the first core of which all threads idle is taken', () => {
+  test('spec 05 check 8: the first core of which all threads idle is taken', () => {
     assert.equal(select(PAIRS, { prev: 0, target: 0, busy: [0, 1], idleCores }), 2);
     assert.equal(hasIdleCores(), 1);
   });
 
-  test('else the first idle thread met on the way, and the report was wrong', () => {
+  test('spec 05 check 9: else the first idle thread met on the way, and the report was wrong', () => {
     assert.equal(select(PAIRS, { prev: 0, target: 0, busy: [0, 1, 2, 3], idleCores }), 5);
     assert.equal(hasIdleCores(), 0);
   });
@@ -195,7 +195,7 @@ describe('with threads, and an idle core reported', () => {
 });
 
 describe('with threads, and no idle core reported', () => {
-  test('a free thread beside where the task ran is taken before anything is scanned', () => {
+  test('spec 05 check 10: a free thread beside where the task ran is taken before anything is scanned', () => {
     assert.equal(select(PAIRS, { prev: 1, target: 0, busy: [0, 1], scan: 0 }), 5);
   });
 

@@ -47,10 +47,17 @@ describe('a wakeup', () => {
     assert.equal(select(woken(machine(8, { llcs: 2 })), 0, Wake.TTWU), 1);
   });
 
-  test('with SYNC from a lone waker goes to its cache: the busy target makes it search there', () => {
+  test('spec 05 check 3: with SYNC from a lone waker goes to its cache: the busy target makes it search there', () => {
     const m = woken(machine(8, { llcs: 2 }));
     assert.equal(select(m, 5, Wake.TTWU | Wake.SYNC), 1);
     assert.deepEqual(affine(m, 'MC', 'DIE'), [0, 1]);
+    // The check's own case: where the task ran is busy as well. Without SYNC the loads would decide for that cache.
+    const busy = woken(machine(8, { llcs: 2 }))
+      .cpu(0, { nr: 1, load: 5000 })
+      .cpu(5, { nr: 1, load: 100 });
+    assert.equal(select(busy, 5, Wake.TTWU | Wake.SYNC), 1);
+    assert.deepEqual(affine(busy, 'MC', 'DIE'), [0, 1]);
+    assert.equal(select(busy, 5, Wake.TTWU), 6);
   });
 
   test('but not from one that is exiting', () => {

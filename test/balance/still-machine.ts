@@ -121,8 +121,13 @@ export class StillMachine {
 
   /** The task is current. */
   runs(name: string, cpu: number, figures: TaskFigures = {}): this {
-    this.waits(name, cpu, figures);
+    return this.waits(name, cpu, figures).picks(name);
+  }
+
+  /** A task that waits becomes current. */
+  picks(name: string): this {
     const task = this.slot(name);
+    const cpu = tasks.cpu[task]!;
     setNextTaskFair(cpu, task);
     tasks.onCpu[rq.curr[cpu]!] = 0;
     tasks.onCpu[task] = 1;

@@ -37,7 +37,7 @@ function byWeight(loads: Loads, topology: Topology = machine(4)): number {
 }
 
 describe('by weight, the task goes', () => {
-  test('to the waker if that leaves it less loaded than the other CPU, which is favoured by half of imbalance_pct', () => {
+  test('spec 05 check 2: to the waker if that leaves it less loaded than the other CPU, which is favoured by half of imbalance_pct', () => {
     assert.equal(byWeight({ here: 1024, prev: 2048, task: 512 }), 0);
     assert.equal(byWeight({ here: 1024, prev: 1536, task: 512 }), 1);
     // 108 of 100 at 117 %: 1080 here against 1000 there.
@@ -120,7 +120,7 @@ describe('a waker and its wakees', () => {
     return wakeWide(m.slot('w'), m.slot('a'), 0);
   };
 
-  test('are kept apart if both change partners, one of them as often again as the cache has CPUs', () => {
+  test('spec 05 check 1: are kept apart if both change partners, one of them as often again as the cache has CPUs', () => {
     assert.equal(wide(64, 8), true);
     assert.equal(wide(63, 8), false);
     assert.equal(wide(100, 7), false);

@@ -30,7 +30,7 @@ const queued = (cpu: number) => rq.wakeListHead[cpu]! >= 0;
 
 describe('who enqueues a woken task', () => {
   // These machines do not place: the task goes where it ran.
-  test('its own CPU if that is in another cache, busy or not', () => {
+  test('spec 05 check 15: its own CPU if that is in another cache, busy or not', () => {
     for (const nr of [0, 1]) {
       const m = still(machine(8, { llcs: 2 }), ['waker', 'a', 'b']).runs('waker', 0);
       if (nr === 1) m.runs('b', 5);
@@ -40,7 +40,7 @@ describe('who enqueues a woken task', () => {
     }
   });
 
-  test('its own CPU if that idles in the same cache, else the waker', () => {
+  test('spec 05 check 15: its own CPU if that idles in the same cache, else the waker', () => {
     const idle = still(machine(8), ['waker', 'a', 'b']).runs('waker', 0);
     wake(idle, 'a', 5);
     assert.deepEqual([queued(5), rq.nrRunning[5]], [true, 0]);
@@ -59,7 +59,7 @@ describe('who enqueues a woken task', () => {
     assert.deepEqual([queued(5), rq.nrRunning[5]], [false, 1]);
   });
 
-  test('and while it is queued, its CPU does not look idle to others', () => {
+  test('spec 05 check 16: and while it is queued, its CPU does not look idle to others', () => {
     const run = simulate({
       machine: 4,
       policy: EXACT,

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { Idle } from '../../src/balance/env.ts';
 import { msecsToJiffies } from '../../src/sched/kernel.ts';
 import { idleCpu } from '../../src/sched/predicates.ts';
 import * as rq from '../../src/sched/rq.ts';
@@ -137,6 +138,29 @@ describe('the idle loop without a driver', () => {
     run.to(40);
     assert.equal(rq.nohzTickStopped[1], 1);
   });
+});
+
+test('spec 07 check 16: a CPU that keeps its tick while it idles is not in the mask, and balances at its own ticks', () => {
+  // It runs for 1 ms of each 4, never at a tick: the governor expects it to idle for less than the next tick is away.
+  const program: Instruction[] = [SLEEP(1), { op: 'loop', count: 0 }, RUN(1), SLEEP(3), { op: 'end' }];
+  const run = simulate({
+    machine: 3,
+    policy: 'linux-6.1,timer_slack=0ns,idle_governor=menu',
+    tasks: { busy: { cpus: [0] }, a: { cpus: [1], program } },
+    untilMs: 99.5,
+  });
+  const idle = run.switches(1).filter((s) => s.includes(' a->idle'));
+  // Right after it was forked, and after each of its turns.
+  assert.equal(idle.length, 26);
+  assert.equal(rq.curr[1], 1);
+  assert.deepEqual([rq.nohzTickStopped[1], rq.nohzTickStopped[2]], [0, 1]);
+  const entered = run.of(Ev.NOHZ_ENTER).map((e) => e.args['cpu']);
+  assert.ok(entered.includes(2) && !entered.includes(1));
+  // MC is due every 2 ticks at 8 ms (spec 06 §2.4).
+  const passes = run.of(Ev.REBALANCE).filter((e) => e.args['cpu'] === 1 && e.cpu === 1);
+  assert.ok(passes.length >= 10, `${passes.length}`);
+  assert.deepEqual(new Set(passes.map((e) => e.args['idle'])), new Set([Idle.IDLE]));
+  assert.ok(passes.every((e) => e.timeNs % (4 * MS) === 0));
 });
 
 describe('a wakeup queued on another CPU', () => {

@@ -33,7 +33,7 @@ function snapshot(version: SchedstatVersion, domains: DomainStat[] = []): Scheds
   return { version, timestamp: 4294892854, nrCpuIds: 8, cpus: [{ cpu: 0, ...cpu, domains }] };
 }
 
-test('version 15 has idle first, one imbalance and no names', () => {
+test('spec 09 check 3: version 15 has idle first, one imbalance and no names', () => {
   const domain = domainStat(15, 'SMT', maskOf(8, [0, 4]), count(1, 36));
   const text = `version 15\ntimestamp 4294892854\ncpu0 1 0 2 3 4 5 6000000000 7 8\ndomain0 11 ${count(1, 36).join(' ')}\n`;
   assert.equal(formatSchedstat(snapshot(15, [domain])), text);
@@ -44,10 +44,20 @@ test('version 15 has idle first, one imbalance and no names', () => {
   assert.deepEqual([domain.albCount, domain.ttwuWakeRemote, domain.ttwuMoveAffine], [25, 34, 35]);
 });
 
-test('version 16 has busy first', () => {
+test('spec 09 check 3: version 16 has busy first', () => {
   const domain = domainStat(15, '', maskOf(8, count(0, 8)), count(1, 36));
   const line = formatSchedstat(snapshot(15, [domain]), 16).split('\n')[3]!;
   assert.deepEqual(line.split(' '), ['domain0', 'ff', ...count(9, 8), ...count(1, 8), ...count(17, 20)].map(String));
+});
+
+test('spec 09 check 2: a domain has 36 numbers up to version 16, and 45 and a name in 17', () => {
+  const tokens = (version: SchedstatVersion) => {
+    const domain = domainStat(version, 'MC', maskOf(8, count(0, 8)), count(1, LENGTH[version]));
+    return formatSchedstat(snapshot(version, [domain]))
+      .split('\n')[3]!
+      .split(' ').length;
+  };
+  assert.deepEqual([tokens(15), tokens(16), tokens(17)], [1 + 1 + 36, 1 + 1 + 36, 1 + 2 + 45]);
 });
 
 test('version 17 has names, and imbalances by type', () => {
@@ -65,13 +75,14 @@ test('version 17 has names, and imbalances by type', () => {
   );
 });
 
-test('a mask has as many digits as there are possible CPUs', () => {
-  const of = (nrCpuIds: number) => {
-    const domain = domainStat(15, '', maskOf(nrCpuIds, [0]), count(0, 36));
+test('spec 09 check 1: a mask has as many digits as there are possible CPUs', () => {
+  const of = (nrCpuIds: number, cpus: readonly number[] = [0]) => {
+    const domain = domainStat(15, '', maskOf(nrCpuIds, cpus), count(0, 36));
     return formatSchedstat({ ...snapshot(15, [domain]), nrCpuIds })
       .split('\n')[3]!
       .split(' ')[1];
   };
+  assert.deepEqual([of(8, count(0, 8)), of(8, [0, 4]), of(64, count(0, 64))], ['ff', '11', 'ffffffff,ffffffff']);
   assert.deepEqual([of(4), of(6), of(8), of(40), of(64)], ['1', '01', '01', '00,00000001', '00000000,00000001']);
 });
 
