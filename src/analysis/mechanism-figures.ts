@@ -14,6 +14,22 @@ export const MECHANISM_FIGURES: readonly FigureSpec[] = [
     nullWhen: 'never',
   },
   {
+    pattern: 'nohz.tick_stops',
+    unit: 'count',
+    better: null,
+    meaning:
+      'Times that a CPU entered the mask of tickless CPUs: idle spells in which the tick was stopped. Of simulations only.',
+    nullWhen: 'nohz balancing is off',
+  },
+  {
+    pattern: 'nohz.global_atomics',
+    unit: 'count',
+    better: 'less',
+    meaning:
+      'Writes of the count beside that mask, which all CPUs share: two for each spell, or with `idle.tracking=nohz_llc` one when the first CPU of an LLC comes or the last one goes. Of simulations only.',
+    nullWhen: 'nohz balancing is off',
+  },
+  {
     pattern: 'steal.attempts',
     unit: 'count',
     better: null,

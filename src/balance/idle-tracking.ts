@@ -5,33 +5,40 @@
  *   all_llc, all_sharded    when the idle task is entered     until it is left: exact
  *   all_llc_lazy            when the idle task is entered     until somebody finds it wrong, or the first busy tick
  *
- * The bits of the first two are those of nohz balancing, which pays for setting and clearing them; here is what is read, and
- * what a claim takes out of the mask.
+ * The bits of the first two are those of nohz balancing, in its cache lines, and it pays for setting and clearing them; here
+ * is what is read, and what a claim takes out of the mask.
  */
 
 import { tickRuns } from '../sched/idle.ts';
 import { k } from '../sched/kernel.ts';
 import * as rq from '../sched/rq.ts';
+import { CPUS_A_LINE, Line } from '../sched/shared-lines.ts';
 import type { LlcMap } from './llc-map.ts';
 import { LlcMask, PACKED } from './llc-mask.ts';
 import type { IdleTunables } from './mechanisms.ts';
+import type { NohzLlcs } from './nohz-llcs.ts';
 
 const SHARDED = 3;
 
 export class IdleTracking {
   readonly cpus: LlcMask;
   readonly #nohz: boolean;
+  readonly #nohzLlcs: NohzLlcs | null;
   readonly #lazy: boolean;
 
-  constructor(nrCpus: number, { tracking }: IdleTunables) {
+  constructor(nrCpus: number, { tracking }: IdleTunables, nohzLlcs: NohzLlcs | null) {
     this.cpus = new LlcMask(nrCpus, tracking === 'all_sharded' ? SHARDED : PACKED);
-    this.#nohz = tracking === 'nohz_global';
+    this.#nohz = tracking === 'nohz_global' || tracking === 'nohz_llc';
+    this.#nohzLlcs = nohzLlcs;
     this.#lazy = tracking === 'all_llc_lazy';
   }
 
   started(llcs: LlcMap): void {
     this.cpus.started(llcs);
-    if (this.#nohz) return;
+    if (this.#nohz) {
+      this.cpus.lieIn((cpu) => this.#nohzLlcs?.lineOf[cpu] ?? Line.NOHZ_MASK + Math.floor(cpu / CPUS_A_LINE));
+      return;
+    }
     for (let cpu = 0; cpu < k.nrCpus; cpu++) this.cpus.put(cpu, k.cpuActive[cpu] !== 0 && rq.curr[cpu] === cpu);
   }
 

@@ -44,6 +44,11 @@ export class LlcMask {
     }
   }
 
+  /** The bits are kept in lines that belong to something else. */
+  lieIn(lineOf: (cpu: number) => number): void {
+    for (let cpu = 0; cpu < this.#line.length; cpu++) this.#line[cpu] = lineOf(cpu);
+  }
+
   has(cpu: number): boolean {
     return this.#masks[this.#of[cpu]!]!.has(cpu);
   }

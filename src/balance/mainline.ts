@@ -28,6 +28,7 @@ import {
   nohzRunIdleBalance,
   STATS_KICK,
 } from './nohz.ts';
+import { NohzLlcs } from './nohz-llcs.ts';
 import type { Parts } from './parts.ts';
 import type { Policy } from './policy.ts';
 import { PushBalance } from './push-balance.ts';
@@ -56,6 +57,7 @@ export class MainlineBalance implements BalanceHooks {
   readonly #newidle: Newidle;
   readonly #rebalance: Rebalance;
   readonly #nohz: NohzBalancer;
+  readonly #nohzLlcs: NohzLlcs | null;
   readonly #steal: TaskStealing | null;
   readonly #shared: SharedRunq | null;
   /** For whoever looks in: null when off. */
@@ -68,8 +70,9 @@ export class MainlineBalance implements BalanceHooks {
     this.#parts = parts;
     this.#steal = parts.steal === 'on' || parts.newidle === 'steal' ? new TaskStealing(nrCpus, mechanisms.steal) : null;
     this.#shared = parts.shared_runq === 'on' ? new SharedRunq(nrCpus, mechanisms.sharedRunq) : null;
+    this.#nohzLlcs = mechanisms.idle.tracking === 'nohz_llc' ? new NohzLlcs(nrCpus) : null;
     const lists = parts.push === 'on' || parts.newidle === 'pull_one';
-    this.push = lists ? new PushBalance(nrCpus, mechanisms, parts) : null;
+    this.push = lists ? new PushBalance(nrCpus, mechanisms, parts, this.#nohzLlcs) : null;
     this.watches =
       (this.#steal === null ? 0 : Watch.FAIR_COUNT) |
       (this.#shared === null ? 0 : Watch.QUEUE | Watch.RUN) |
@@ -84,12 +87,13 @@ export class MainlineBalance implements BalanceHooks {
     this.#searches = parts.newidle !== 'off' && parts.newidle !== 'steal';
     this.#newidle = new Newidle(nrCpus, this.#lb, mechanisms.newidle, first, parts.newidle === 'off_below_numa');
     this.#rebalance = new Rebalance(nrCpus, this.#lb, parts.serialize === 'due');
-    this.#nohz = new NohzBalancer(nrCpus, this.#rebalance);
+    this.#nohz = new NohzBalancer(nrCpus, this.#rebalance, this.#nohzLlcs);
     this.#mode = new Uint8Array(nrCpus);
     this.#search = new Uint8Array(nrCpus);
   }
 
   started(): void {
+    this.#nohzLlcs?.started();
     this.#steal?.started();
     this.#shared?.started();
     this.push?.started();
@@ -101,6 +105,9 @@ export class MainlineBalance implements BalanceHooks {
     if (this.#parts.active !== 'off') {
       counted.push(['active.stops', this.#lb.stops], ['active.rt_preempted', this.#lb.rtPreempted]);
     }
+    if (this.#parts.nohz === 'on') {
+      counted.push(['nohz.tick_stops', k.nohz.tickStops], ['nohz.global_atomics', k.nohz.globalAtomics]);
+    }
     return [['wakeup_search_ms', this.#idleSearch.searchNs / 1e6], ...counted];
   }
 
@@ -109,6 +116,7 @@ export class MainlineBalance implements BalanceHooks {
       this.#steal?.checkBooks() ??
       this.#shared?.checkBooks() ??
       this.push?.checkBooks() ??
+      this.#nohzLlcs?.checkBooks() ??
       this.#active?.checkBooks() ??
       null
     );
@@ -155,7 +163,7 @@ export class MainlineBalance implements BalanceHooks {
     this.push?.ticked(cpu);
     if (k.sd.lowest[cpu]! < 0 || k.cpuActive[cpu] === 0) return;
     if (k.jiffies >= rq.nextBalance[cpu]! && this.#parts.periodic === 'on') raiseSchedSoftirq(cpu);
-    if (this.#parts.nohz === 'on') nohzBalancerKick(cpu);
+    if (this.#parts.nohz === 'on') nohzBalancerKick(cpu, this.#nohzLlcs);
   }
 
   softirqStep(cpu: number, first: boolean): number {
@@ -191,7 +199,7 @@ export class MainlineBalance implements BalanceHooks {
   }
 
   tickStopped(cpu: number): void {
-    nohzBalanceEnterIdle(cpu);
+    nohzBalanceEnterIdle(cpu, this.#nohzLlcs);
     this.push?.tickStopped(cpu);
   }
 

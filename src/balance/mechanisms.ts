@@ -57,7 +57,7 @@ export const PUSH_TRIGGERS = ['put_prev', 'enqueue', 'tick', 'preempt'] as const
 export const PUSH_CLAIMS = ['none', 'clear_bit', 'token', 'pending', 'cursor'] as const;
 export const PUSH_PREDICATES = ['nayak', 'eas'] as const;
 export const PUSH_SEARCHES = ['near', 'flat'] as const;
-export const IDLE_TRACKINGS = ['nohz_global', 'all_llc', 'all_llc_lazy', 'all_sharded'] as const;
+export const IDLE_TRACKINGS = ['nohz_global', 'nohz_llc', 'all_llc', 'all_llc_lazy', 'all_sharded'] as const;
 
 export interface PushTunables {
   /** Who does the work. */

@@ -21,6 +21,7 @@ import { Ev } from '../trace/events.ts';
 import { asymPrefer, capacityReduced, Idle } from './env.ts';
 import { decideNoPass } from './explain-pass.ts';
 import { NEWILB_KICK } from './newidle.ts';
+import type { NohzLlcs } from './nohz-llcs.ts';
 import type { Rebalance } from './rebalance.ts';
 
 const BALANCE_KICK = 1;
@@ -34,6 +35,8 @@ type Visit = (typeof Visit)[keyof typeof Visit];
 
 export class NohzBalancer {
   readonly #rebalance: Rebalance;
+  /** idle.tracking=nohz_llc */
+  readonly #llcs: NohzLlcs | null;
   /** The loop over idle CPUs, by executing CPU: who comes next, past the last CPU or not, and what was found. */
   readonly #cursor: Int32Array;
   readonly #wrapped: Uint8Array;
@@ -45,8 +48,9 @@ export class NohzBalancer {
   readonly #active: Uint8Array;
   readonly #target: Int32Array;
 
-  constructor(nrCpus: number, rebalance: Rebalance) {
+  constructor(nrCpus: number, rebalance: Rebalance, llcs: NohzLlcs | null = null) {
     this.#rebalance = rebalance;
+    this.#llcs = llcs;
     this.#cursor = new Int32Array(nrCpus);
     this.#wrapped = new Uint8Array(nrCpus);
     this.#flags = new Uint8Array(nrCpus);
@@ -64,14 +68,19 @@ export class NohzBalancer {
     if ((flags & STATS_KICK) !== 0) k.nohz.hasBlocked = false;
     if ((flags & NEXT_KICK) !== 0) k.nohz.needsUpdate = false;
     this.#flags[cpu] = flags;
-    this.#cursor[cpu] = cpu + 1;
+    this.#cursor[cpu] = this.#placeOf(cpu) + 1;
     this.#wrapped[cpu] = 0;
     this.#balancing[cpu] = 0;
     this.#start[cpu] = k.jiffies;
     this.#next[cpu] = k.jiffies + 60 * k.hz;
     this.#blocked[cpu] = 0;
     this.#active[cpu] = 1;
-    readMask();
+    readMask(this.#llcs);
+  }
+
+  /** Where the CPU is in the order of visits. */
+  #placeOf(cpu: number): number {
+    return this.#llcs === null ? cpu : this.#llcs.placeOf[cpu]!;
   }
 
   isActive(cpu: number): boolean {
@@ -109,22 +118,25 @@ export class NohzBalancer {
     const stats = (flags & STATS_KICK) !== 0;
     const balance = (flags & BALANCE_KICK) !== 0;
     const stop = needResched(cpu) && !idleCpu(cpu);
-    const mask = k.nohz.idleCpusMask;
+    const llcs = this.#llcs;
+    const mask = llcs === null ? k.nohz.idleCpusMask : llcs.mask;
+    const own = this.#placeOf(cpu);
     const { jiffies } = k;
     let next = this.#next[cpu]!;
     let cursor = this.#cursor[cpu]!;
-    let end = this.#wrapped[cpu] === 0 ? k.nrCpus : cpu + 1;
+    let end = this.#wrapped[cpu] === 0 ? k.nrCpus : own + 1;
     let found: Visit = Visit.ALL;
     for (;;) {
-      const target = nextInMask(mask, cursor, end);
-      if (target < 0) {
+      const place = nextInMask(mask, cursor, end);
+      if (place < 0) {
         if (this.#wrapped[cpu] !== 0) break;
         this.#wrapped[cpu] = 1;
         cursor = 0;
-        end = cpu + 1;
+        end = own + 1;
         continue;
       }
-      cursor = target + 1;
+      cursor = place + 1;
+      const target = llcs === null ? place : llcs.cpuAt[place]!;
       if (rq.curr[target] !== target || rq.nrRunning[target] !== 0 || rq.ttwuPending[target] !== 0) continue;
       if (stop) {
         if (k.deciding) nohzStopped(target);
@@ -175,12 +187,22 @@ export class NohzBalancer {
 }
 
 /** The executing CPU looks at all of the mask. */
-function readMask(): void {
-  for (let first = 0; first < k.nrCpus; first += CPUS_A_LINE) readFrom(Line.NOHZ_MASK + first / CPUS_A_LINE);
+function readMask(llcs: NohzLlcs | null): void {
+  if (llcs !== null) llcs.readAll();
+  else for (let first = 0; first < k.nrCpus; first += CPUS_A_LINE) readFrom(Line.NOHZ_MASK + first / CPUS_A_LINE);
 }
 
 /** A bit of the mask and the counter change. @spec 24 §2 */
-function writeMask(cpu: number): void {
+function writeMask(cpu: number, member: boolean, llcs: NohzLlcs | null): void {
+  const { nohz } = k;
+  if (member) nohz.idleCpusMask[cpu >>> 5]! |= 1 << (cpu & 31);
+  else nohz.idleCpusMask[cpu >>> 5]! &= ~(1 << (cpu & 31));
+  nohz.nrCpus += member ? 1 : -1;
+  if (llcs !== null) {
+    if (llcs.set(cpu, member)) nohz.globalAtomics += 1;
+    return;
+  }
+  nohz.globalAtomics += 1;
   atomicOn(Line.NOHZ_MASK + Math.floor(cpu / CPUS_A_LINE));
   atomicOn(Line.NOHZ);
 }
@@ -199,7 +221,7 @@ function nextInMask(mask: Uint32Array, from: number, end: number): number {
 }
 
 /** An idle CPU's tick has been stopped. @spec 07 §3.1 */
-export function nohzBalanceEnterIdle(cpu: number): void {
+export function nohzBalanceEnterIdle(cpu: number, llcs: NohzLlcs | null = null): void {
   const { nohz, sd } = k;
   if (k.tracing) record(Ev.NOHZ_ENTER, cpu, cpu);
   if (k.cpuActive[cpu] === 0) return;
@@ -207,9 +229,8 @@ export function nohzBalanceEnterIdle(cpu: number): void {
   if (rq.nohzTickStopped[cpu] === 0) {
     if (sd.lowest[cpu]! < 0) return;
     rq.nohzTickStopped[cpu] = 1;
-    nohz.idleCpusMask[cpu >>> 5]! |= 1 << (cpu & 31);
-    nohz.nrCpus += 1;
-    writeMask(cpu);
+    nohz.tickStops += 1;
+    writeMask(cpu, true, llcs);
     const shared = sharedOf(cpu);
     if (shared >= 0 && rq.sdNohzIdle[cpu] === 0) {
       rq.sdNohzIdle[cpu] = 1;
@@ -221,13 +242,11 @@ export function nohzBalanceEnterIdle(cpu: number): void {
 }
 
 /** The first busy tick after idle. @spec 07 §3.1 */
-function nohzBalanceExitIdle(cpu: number): void {
-  const { nohz, sd } = k;
+function nohzBalanceExitIdle(cpu: number, llcs: NohzLlcs | null): void {
+  const { sd } = k;
   if (rq.nohzTickStopped[cpu] === 0) return;
   rq.nohzTickStopped[cpu] = 0;
-  nohz.idleCpusMask[cpu >>> 5]! &= ~(1 << (cpu & 31));
-  nohz.nrCpus -= 1;
-  writeMask(cpu);
+  writeMask(cpu, false, llcs);
   const shared = sharedOf(cpu);
   if (shared >= 0 && rq.sdNohzIdle[cpu] !== 0) {
     rq.sdNohzIdle[cpu] = 0;
@@ -241,10 +260,10 @@ function sharedOf(cpu: number): number {
 }
 
 /** At every tick: should an idle CPU be kicked? @spec 07 §4 */
-export function nohzBalancerKick(cpu: number): void {
+export function nohzBalancerKick(cpu: number, llcs: NohzLlcs | null = null): void {
   const { nohz } = k;
   if (rq.idleBalance[cpu] !== 0) return;
-  nohzBalanceExitIdle(cpu);
+  nohzBalanceExitIdle(cpu, llcs);
   readFrom(Line.NOHZ);
   if (nohz.nrCpus === 0) return;
   let flags = 0;
@@ -256,7 +275,7 @@ export function nohzBalancerKick(cpu: number): void {
     decide(DecisionKind.NOHZ_KICK, cpu, -1, -1, Reason.INTERVAL, 'jiffies < nohz.next_balance');
   }
   if (nohz.needsUpdate) flags |= NEXT_KICK;
-  if (flags !== 0) kickIlb(cpu, flags);
+  if (flags !== 0) kickIlb(cpu, flags, llcs);
 }
 
 function wantsBalance(cpu: number): boolean {
@@ -286,9 +305,9 @@ function preferredCpuIdles(cpu: number, domain: number): boolean {
 }
 
 /** @spec 07 §4.1 */
-function kickIlb(cpu: number, flags: number): void {
+function kickIlb(cpu: number, flags: number, llcs: NohzLlcs | null): void {
   if ((flags & BALANCE_KICK) !== 0) k.nohz.nextBalance = k.jiffies + 1;
-  const target = findNewIlb(cpu);
+  const target = llcs === null ? findNewIlb(cpu) : findNewIlbByLlc(cpu, llcs);
   if (target < 0) {
     if (k.deciding) decideKick(cpu, -1, flags, Reason.LOST_RACE, 'find_new_ilb: no CPU without a tick idles');
     return;
@@ -319,9 +338,25 @@ function nohzStopped(target: number): void {
 /** The lowest-numbered tickless CPU that idles. */
 function findNewIlb(cpu: number): number {
   const mask = k.nohz.idleCpusMask;
-  readMask();
+  readMask(null);
   for (let c = nextInMask(mask, 0, k.nrCpus); c >= 0; c = nextInMask(mask, c + 1, k.nrCpus)) {
     if (c === cpu) continue;
+    charge(cpu, k.costs.scanFarNs);
+    if (idleCpu(c)) return c;
+  }
+  return -1;
+}
+
+/** The same of the first LLC of the list that has one; the masks of the LLCs after it are not looked at. @spec 21 §4 */
+function findNewIlbByLlc(cpu: number, llcs: NohzLlcs): number {
+  let line = -1;
+  for (let place = 0; place < k.nrCpus; place++) {
+    const c = llcs.cpuAt[place]!;
+    if (llcs.lineOf[c] !== line) {
+      line = llcs.lineOf[c]!;
+      readFrom(line);
+    }
+    if (c === cpu || (llcs.mask[place >>> 5]! & (1 << (place & 31))) === 0) continue;
     charge(cpu, k.costs.scanFarNs);
     if (idleCpu(c)) return c;
   }

@@ -8,6 +8,7 @@ import * as rq from '../sched/rq.ts';
 import { IdleTracking } from './idle-tracking.ts';
 import { LlcMap } from './llc-map.ts';
 import type { Mechanisms, PushTunables } from './mechanisms.ts';
+import type { NohzLlcs } from './nohz-llcs.ts';
 import type { Parts } from './parts.ts';
 import { PullOne } from './pull-one.ts';
 import { Push } from './push.ts';
@@ -22,11 +23,11 @@ export class PushBalance {
   readonly #idle: IdleTracking | null;
   readonly #push: Push | null;
 
-  constructor(nrCpus: number, { push, idle, newidle }: Mechanisms, parts: Parts) {
+  constructor(nrCpus: number, { push, idle, newidle }: Mechanisms, parts: Parts, nohz: NohzLlcs | null) {
     this.#tunables = push;
     this.lists = new PushableLists(nrCpus);
     this.pull = parts.newidle === 'pull_one' ? new PullOne(nrCpus, newidle.pull, this.lists) : null;
-    this.#idle = parts.push === 'on' ? new IdleTracking(nrCpus, idle) : null;
+    this.#idle = parts.push === 'on' ? new IdleTracking(nrCpus, idle, nohz) : null;
     this.#push = this.#idle === null ? null : new Push(nrCpus, push, this.lists, this.#idle);
   }
 

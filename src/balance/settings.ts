@@ -173,7 +173,13 @@ export const SETTINGS: Readonly<Record<string, Setting>> = {
   'push.scan_max': mechanism('push', 'scanMax', 'int', 'CPUs looked at in an LLC; 0: as for wakeups', { max: 8192 }),
   'push.numa_wait': mechanism('push', 'numaWaitNs', 'ns', 'no push to other nodes before a task waited so long'),
   'push.min_wait': mechanism('push', 'minWaitNs', 'ns', 'push.trigger=tick: no push before a task waited so long'),
-  'idle.tracking': mechanism('idle', 'tracking', 'word', 'which idle CPUs a push sees', { values: IDLE_TRACKINGS }),
+  'idle.tracking': mechanism(
+    'idle',
+    'tracking',
+    'word',
+    'masks of idle CPUs: whom a push sees; nohz_llc: of nohz balance too',
+    { values: IDLE_TRACKINGS },
+  ),
   'fault.group_metric': mechanism('fault', 'groupMetric', 'word', 'groups are compared by this load, as before 5.5', {
     values: GROUP_METRICS,
   }),

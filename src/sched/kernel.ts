@@ -49,6 +49,9 @@ export class Nohz {
   needsUpdate = false;
   nextBalance: number;
   nextBlocked: number;
+  /** Times that a CPU entered the mask, and writes of the count that all CPUs share. */
+  tickStops = 0;
+  globalAtomics = 0;
 
   constructor(nrCpus: number, jiffies: number) {
     this.idleCpusMask = new Uint32Array((nrCpus + 31) >>> 5);

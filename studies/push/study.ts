@@ -27,6 +27,7 @@ const CASES: readonly Case[] = [
   { question: 'pile-up', variant: 'clear_bit', policy: `${BEST},push.claim=clear_bit` },
   { question: 'pile-up', variant: 'pending', policy: `${BEST},push.claim=pending` },
   { question: 'visible', variant: 'nohz_global', policy: `${BEST},idle.tracking=nohz_global` },
+  { question: 'visible', variant: 'nohz_llc', policy: `${BEST},idle.tracking=nohz_llc` },
   { question: 'visible', variant: 'all_llc_lazy', policy: `${BEST},idle.tracking=all_llc_lazy` },
   { question: 'visible', variant: 'all_sharded', policy: `${BEST},idle.tracking=all_sharded` },
 ];
