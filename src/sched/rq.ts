@@ -1,5 +1,6 @@
 /** Runqueues: one row a CPU. @spec 06 §1 "None" is -1. */
 import { ColumnSet, MAX_CPUS } from './columns.ts';
+import { NO_RT_PRIO } from './rt-lists.ts';
 
 const columns = new ColumnSet(MAX_CPUS);
 
@@ -55,7 +56,7 @@ export const wakeListTail = columns.i32(-1);
 export const rtNrRunning = columns.i32();
 export const rtNrMigratory = columns.i32();
 /** prio of the best queued RT task and of the best that could be pushed; 100 when none. */
-export const rtHighestPrio = columns.i32(100);
+export const rtHighestPrio = columns.i32(NO_RT_PRIO);
 export const rtThrottled = columns.u8();
 export const rtTime = columns.f64();
 /** idle task's own wakeup bookkeeping goes to the idle task's row. */

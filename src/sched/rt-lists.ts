@@ -2,8 +2,8 @@
 
 /** Priorities 0 (best) to 98; deadline tasks at -1 use list 0 of their own. */
 export const NR_RT_LISTS = 100;
-/** rt.highest_prio of a runqueue without RT tasks. */
-export const NO_RT_PRIO = 100;
+/** rt.highest_prio of a runqueue without RT tasks: of no use to any RT task, level 0 of cpupri. @spec 08 §3 */
+export const NO_RT_PRIO = 99;
 
 /** The lists: heads and tails by CPU and list. */
 export class RtLists {

@@ -1,10 +1,11 @@
-/** Active balance by the balance callback, by the Checks of spec 21. */
+/** Active balance by the balance callback, by the Checks of spec 08 and 21. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { FIGURES } from '../../src/analysis/figure-catalogue.ts';
 import { ActiveCallback } from '../../src/balance/active-callback.ts';
 import { parsePolicy, policyHooks } from '../../src/balance/policy.ts';
 import { deactivateTask } from '../../src/sched/activate.ts';
+import { Alb, DOMAIN_COUNTERS } from '../../src/sched/domain-state.ts';
 import { Dequeue } from '../../src/sched/fair-entity.ts';
 import { checkInvariants } from '../../src/sched/invariants.ts';
 import { k } from '../../src/sched/kernel.ts';
@@ -12,7 +13,8 @@ import * as loop from '../../src/sched/loop.ts';
 import * as rq from '../../src/sched/rq.ts';
 import { stopAndActiveBalance } from '../../src/sched/stopper.ts';
 import * as tasks from '../../src/sched/tasks.ts';
-import { boot } from '../support/simulate.ts';
+import type { TaskKind } from '../../src/workload/program.ts';
+import { boot, RUN, SLEEP } from '../support/simulate.ts';
 import { machine } from '../support/trace-builder.ts';
 import { still } from './still-machine.ts';
 
@@ -94,6 +96,46 @@ describe('spec 21 check 15: active balance by the callback', () => {
     assert.ok(!callback.switches(1).some((s) => s.includes('rt->migration/1')));
     assert.equal(new Map(k.hooks.counters()).get('active.rt_preempted'), 0);
     assert.equal(checkInvariants(), null);
+  });
+});
+
+describe('the callback at the end of the switch', () => {
+  /**
+   * Two cores of two threads: `a` runs beside `b`, which may not leave, and CPU 2 has asked for it. Others come to CPU 0
+   * between two ticks, so that only the callback can act.
+   */
+  function wanted(a: Partial<TaskKind>, others: Readonly<Record<string, Partial<TaskKind>>>) {
+    const run = boot({
+      machine: machine(4, { threads: 2 }),
+      policy: 'linux-6.1,fork=stay,wakeup=stay,active=callback,timer_slack=0ns',
+      main: { policy: 'fifo', priority: 99 },
+      tasks: { ...others, a: { cpus: [0, 2], ...a }, b: { cpus: [1] } },
+    }).to(400.4);
+    assert.deepEqual([rq.curr[0], rq.activeBalance[0], rq.pushCpu[0]], [run.slot('a'), 1, 2]);
+    return run;
+  }
+  const sum = (counter: number) => {
+    return k.sd.counters.filter((_, i) => i % DOMAIN_COUNTERS === counter).reduce((n, count) => n + count, 0);
+  };
+
+  test('spec 08 check 8: moves nobody but the task that was noted, which has blocked: a failure', () => {
+    // Heavy, so that it runs (and sleeps) before a; and no batch task preempts when it wakes.
+    const c: Partial<TaskKind> = { cpus: [0, 2], policy: 'batch', nice: -20, program: [SLEEP(401), { op: 'hog' }] };
+    const run = wanted({ program: [RUN(402), SLEEP(1000)] }, { c }).to(401.5);
+    assert.deepEqual([rq.curr[0], rq.nrRunning[0], rq.activeBalance[0]], [run.slot('a'), 2, 1]);
+    run.to(403);
+    assert.deepEqual([run.switches(0).at(-1), rq.activeBalance[0]], ['402 a->c S', 0]);
+    assert.deepEqual(run.migrations(), []);
+    assert.deepEqual([sum(Alb.COUNT), sum(Alb.FAILED), sum(Alb.PUSHED)], [1, 1, 0]);
+  });
+
+  test('spec 08 check 9: moves the task when a real-time task preempts it, which it does not interrupt', () => {
+    const r: Partial<TaskKind> = { cpus: [0], policy: 'fifo', priority: 50, program: [SLEEP(400.5), RUN(5)] };
+    const run = wanted({}, { r }).to(406);
+    assert.deepEqual(run.migrations(), ['400.5 a 0>2 active']);
+    assert.deepEqual(run.switches(0).slice(-2), ['400.5 a->r R', '405.5 r->idle X']);
+    assert.equal(run.switches(2).at(-1), '400.5 idle->a R');
+    assert.deepEqual([sum(Alb.COUNT), sum(Alb.FAILED), sum(Alb.PUSHED)], [1, 0, 1]);
   });
 });
 

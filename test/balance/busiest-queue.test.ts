@@ -6,6 +6,8 @@ import { fbqClassifyRq } from '../../src/balance/group-stats.ts';
 import { buildTopology } from '../../src/machine/topology.ts';
 import * as cfs from '../../src/sched/cfs-rq.ts';
 import * as rq from '../../src/sched/rq.ts';
+import * as tasks from '../../src/sched/tasks.ts';
+import { simulate } from '../support/simulate.ts';
 import { machine } from '../support/trace-builder.ts';
 import { type StillMachine, still } from './still-machine.ts';
 
@@ -158,7 +160,25 @@ describe('tasks and the nodes they prefer', () => {
     assert.equal(findBusiestQueue(m.env, m.stats.busiest.group), 6);
   });
 
-  test('is no question in domains inside a node', () => {
+  test('spec 10 check 5: a group is regular, remote or neither, by the tasks of all its CPUs', () => {
+    const group = (running: number, preferred: number) => {
+      const m = fourNodes();
+      // Four tasks on two of its CPUs.
+      numa(m, 4, 3, Math.min(3, running), Math.min(3, preferred));
+      numa(m, 5, 1, running - Math.min(3, running), preferred - Math.min(3, preferred));
+      m.busiestGroup(m.domain(0, 'NUMA'));
+      return m.env.fbqType;
+    };
+    assert.deepEqual([group(3, 3), group(4, 3), group(4, 4)], [Fbq.REGULAR, Fbq.REMOTE, Fbq.ALL]);
+  });
+
+  test('spec 10 check 1: nobody has a preference on one node, and none is counted', () => {
+    const run = simulate({ machine: machine(8, { llcs: 2 }), tasks: { a: {}, b: {}, c: {} }, untilMs: 100 });
+    for (const name of ['a', 'b', 'c']) assert.equal(tasks.numaPreferred[run.slot(name)], -1);
+    for (let cpu = 0; cpu < 8; cpu++) assert.deepEqual([rq.numaRunning[cpu], rq.preferredRunning[cpu]], [0, 0]);
+  });
+
+  test('spec 10 check 1: is no question in domains inside a node', () => {
     const m = twoLlcs();
     numa(m, 4, 5, 5, 5);
     numa(m, 5, 4, 4, 3);

@@ -326,26 +326,72 @@ describe('a task is hot', () => {
 });
 
 describe('a task with a preferred node', () => {
-  const may = (src: number, dst: number, preferred: number, allAtHome = true) => {
-    const m = still(machine(8, { llcs: 2, nodes: 2 }), ['running', 'a'])
+  interface Numa {
+    readonly src: number;
+    readonly dst: number;
+    readonly preferred: number;
+    /** Tasks of the source, and how many of them prefer its node. */
+    readonly nr?: number;
+    readonly atHome?: number;
+    readonly ranAgoNs?: number;
+    readonly failed?: number;
+    readonly nodes?: number;
+  }
+
+  /** A pass across nodes that may take `a`, which waits at the source. */
+  function across({ src, dst, preferred, nr = 2, atHome = 0, ranAgoNs, failed = 0, nodes = 2 }: Numa) {
+    const m = still(machine(8, { llcs: 2, nodes }), ['running', 'a', 'b'])
       .runs('running', src)
       .waits('a', src);
+    if (nr === 3) m.waits('b', src);
     const task = m.slot('a');
-    // So hot that only the node can make it go.
-    m.task('a', { ranAgoNs: 1 });
+    m.task('a', ranAgoNs === undefined ? {} : { ranAgoNs });
     tasks.numaPreferred[task] = preferred;
-    rq.preferredRunning[src] = allAtHome ? 2 : 1;
-    m.env.begin(m.domain(dst, 'NUMA'), dst, Idle.IDLE);
+    rq.preferredRunning[src] = atHome;
+    const sd = m.domain(dst, nodes === 1 ? 'DIE' : 'NUMA');
+    m.env.begin(sd, dst, Idle.IDLE);
     m.env.srcCpu = src;
-    return canMigrateTask(m.env, task);
-  };
+    m.env.loopMax = 32;
+    m.env.migrationType = TASK;
+    m.env.imbalance = 1;
+    k.sd.nrBalanceFailed[sd] = failed;
+    return { m, task, sd, may: () => canMigrateTask(m.env, task) };
+  }
 
-  test('goes home however hot it is', () => {
-    assert.equal(may(0, 4, 1), true);
-    assert.equal(may(0, 4, -1), false);
+  test('spec 10 check 1: on one node has none: only what it has in the cache holds it', () => {
+    for (const [ranAgoNs, goes] of [
+      [1, false],
+      [10_000_000, true],
+    ] as const) {
+      for (const preferred of [-1, 0])
+        for (const atHome of [0, 2])
+          assert.equal(across({ src: 0, dst: 4, preferred, atHome, ranAgoNs, nodes: 1 }).may(), goes);
+    }
   });
 
-  test('does not leave home while others run there that are not at home', () => {
-    assert.equal(may(0, 4, 0, false), false);
+  test('spec 10 check 3: goes home however hot it is', () => {
+    assert.equal(across({ src: 4, dst: 0, preferred: 0, ranAgoNs: 1 }).may(), true);
+    assert.equal(across({ src: 4, dst: 0, preferred: -1, ranAgoNs: 1 }).may(), false);
+  });
+
+  test('spec 10 check 2: does not leave home while others run there that are not at home', () => {
+    assert.equal(across({ src: 0, dst: 4, preferred: 0, nr: 3, atHome: 2 }).may(), false);
+    // All are at home: no opinion, and the cache decides.
+    assert.equal(across({ src: 0, dst: 4, preferred: 0, nr: 2, atHome: 2 }).may(), true);
+    assert.equal(across({ src: 0, dst: 4, preferred: 0, nr: 2, atHome: 2, ranAgoNs: 1 }).may(), false);
+  });
+
+  test('spec 10 check 4: leaves home when more passes have failed than cache_nice_tries, and counts as hot', () => {
+    const leaving = (failed: number) => {
+      const { m, sd, task } = across({ src: 0, dst: 4, preferred: 0, nr: 3, atHome: 2, failed });
+      assert.equal(k.sd.cacheNiceTries[sd], 2);
+      k.thisCpu = 4;
+      // The other two stay.
+      tasks.allowed[m.slot('b')] = k.affinity.of([0]);
+      const gone = detached(m);
+      return [gone, tasks.nrForced[task], k.sd.counters[sd * DOMAIN_COUNTERS + Idle.IDLE * 8 + Lb.HOT_GAINED]];
+    };
+    assert.deepEqual(leaving(2), [[], 0, 0]);
+    assert.deepEqual(leaving(3), [['a'], 1, 1]);
   });
 });

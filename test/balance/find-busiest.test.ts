@@ -273,10 +273,11 @@ describe('the busiest of several groups', () => {
 });
 
 describe('across nodes', () => {
-  test('the allowance is 2 while few tasks run, nothing beyond the limit, and all of a larger difference', () => {
+  test('spec 10 check 6: the allowance is 2 while few tasks run, nothing beyond the limit, and all of a larger difference', () => {
     assert.equal(adjustNumaImbalance(2, 2, 2), 0);
     assert.equal(adjustNumaImbalance(2, 3, 2), 2);
     assert.equal(adjustNumaImbalance(3, 2, 2), 3);
+    assert.equal(adjustNumaImbalance(3, 1, 8), 3);
     assert.equal(adjustNumaImbalance(-5, 2, 2), 0);
   });
 

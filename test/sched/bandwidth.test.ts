@@ -34,7 +34,7 @@ function limited(
 }
 
 describe('a quota of 50 ms', () => {
-  test('stops a busy task at the first tick after it, until the period is over', () => {
+  test('spec 02 check 15: stops a busy task at the first tick after it, until the period is over', () => {
     const run = limited({}, { a: {} }, 1000);
     const [began, ...later] = run.switches(0).slice(2);
     assert.equal(began, '52 a->idle R');

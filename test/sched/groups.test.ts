@@ -40,7 +40,7 @@ describe('shares of a group on one CPU', () => {
     return calcGroupShares(q);
   }
 
-  test('are its part of the load of the whole group', () => {
+  test('spec 02 check 14: are its part of the load of the whole group', () => {
     assert.equal(shares(1024, 1024, 1024, 1024), 1048576);
     assert.equal(shares(1024, 1024, 2048, 1024), 524288);
     assert.equal(shares(2048, 2048, 3072, 2048), 699050);
@@ -51,7 +51,7 @@ describe('shares of a group on one CPU', () => {
     assert.equal(shares(1024, 0, 1024, 0), 524288);
   });
 
-  test('are 2 where there is nothing, and all where there is nobody else', () => {
+  test('spec 02 check 14: are 2 where there is nothing, and all where there is nobody else', () => {
     assert.equal(shares(0, 0, 5000, 0), 2);
     assert.equal(shares(1024, 0, 0, 0), 1048576);
   });

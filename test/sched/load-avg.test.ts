@@ -34,7 +34,7 @@ function sum(i: number, field: number): number {
 }
 
 describe('a new task', () => {
-  test('starts with half of what its CPU has left', () => {
+  test('spec 03 check 9: starts with half of what its CPU has left', () => {
     const of = (util: number, load: number, nice = 0, capacity = 1024) => {
       const [, a] = sleeper(nice);
       rq.cpuCapacityOrig[0] = capacity;
@@ -117,7 +117,7 @@ test('a task that begins when the simulation does is tracked from then on', () =
 });
 
 describe('attaching and detaching', () => {
-  test('turns the average back into the sum of its time', () => {
+  test('spec 03 check 10: turns the average back into the sum of its time', () => {
     const loadSum = (nice: number, loadAvg: number) => {
       const [, a] = sleeper(nice);
       avg.clearRows(0, 1);
@@ -174,7 +174,7 @@ describe('attaching and detaching', () => {
 });
 
 describe('waking', () => {
-  test('on the same CPU does not move the load of the runqueue', () => {
+  test('spec 03 check 11: on the same CPU does not move the load of the runqueue', () => {
     const run = boot({ hooks: 'none', tasks: { a: { program: [RUN(200), SLEEP(20), { op: 'hog' }] } } });
     run.to(219.9);
     const before = avg.loadAvg[0]!;
@@ -187,7 +187,7 @@ describe('waking', () => {
     assert.ok(Math.abs(after - avg.loadAvg[AVG_SE + run.slot('a')]!) < 10);
   });
 
-  test('on another CPU: the load leaves the old runqueue at its next update, and is on the new one at once', () => {
+  test('spec 03 check 11: on another CPU the load leaves the old runqueue at its next update, and is on the new one at once', () => {
     const run = boot({
       machine: 2,
       hooks: 'none',
@@ -218,7 +218,7 @@ describe('waking', () => {
 });
 
 describe('the share of a task in the load of its CPU', () => {
-  test('is nearly all, alone on the root', () => {
+  test('spec 03 check 12: is nearly all, alone on the root', () => {
     const [, a] = sleeper();
     avg.loadAvg[0] = 1024;
     avg.loadAvg[AVG_SE + a] = 1024;
@@ -248,7 +248,7 @@ describe('util_est', () => {
     return se.utilEstEwma[task]!;
   }
 
-  test('sinks by quarters, until the difference is within the margin', () => {
+  test('spec 03 check 14: sinks by quarters, until the difference is within the margin', () => {
     const [, a] = sleeper();
     se.utilEstEwma[a] = 400;
     se.utilEstEnqueued[a] = 400;
@@ -257,13 +257,13 @@ describe('util_est', () => {
     assert.equal(se.utilEstEnqueued[a], 200);
   });
 
-  test('rises at once', () => {
+  test('spec 03 check 14: rises at once', () => {
     const [, a] = sleeper();
     se.utilEstEwma[a] = 100;
     assert.equal(sleepAt(a, 300), 300);
   });
 
-  test('is not updated by a sleep that saw no period boundary', () => {
+  test('spec 03 check 14: is not updated by a sleep that saw no period boundary', () => {
     const [, a] = sleeper();
     se.utilEstEwma[a] = 400;
     se.utilEstEnqueued[a] = 400;
@@ -295,7 +295,7 @@ describe('util_est', () => {
 });
 
 describe('capacity', () => {
-  test('is what real-time tasks leave, and never nothing', () => {
+  test('spec 03 check 13: is what real-time tasks leave, and never nothing', () => {
     sleeper();
     const left = (rtUtil: number) => {
       avg.utilAvg[AVG_RT] = rtUtil;

@@ -54,12 +54,12 @@ function numbers(text: string): number[] {
 beforeEach(() => setUp({}));
 
 describe('decay', () => {
-  test('uses the inverse table', () => {
+  test('spec 03 check 1: uses the inverse table', () => {
     const inverse = (n: number) => decay(2 ** 32, n).toString(16);
     assert.deepEqual([0, 1, 16, 31].map(inverse), ['ffffffff', 'fa83b2da', 'b504f333', '82cd8698']);
   });
 
-  test('rounds down at every step, and loses one even where nothing is to be multiplied', () => {
+  test('spec 03 check 2: rounds down at every step, and loses one even where nothing is to be multiplied', () => {
     assert.equal(decay(47742, 1), 46718);
     assert.equal(decay(1024, 1), 1002);
     assert.equal(decay(1024, 32), 511);
@@ -86,7 +86,7 @@ function numbersOfTable(): bigint[] {
 }
 
 describe('sums', () => {
-  test('of one segment: the rest of the old period, the full ones, the start of the new one', () => {
+  test('spec 03 check 3: of one segment: the rest of the old period, the full ones, the start of the new one', () => {
     // old remainder, periods crossed, new start -> contribution
     const segments: [number, number, number, number][] = [
       [1024, 1, 0, 1002],
@@ -108,20 +108,20 @@ describe('sums', () => {
     }
   });
 
-  test('are left alone by less than 1024 ns, which are not lost', () => {
+  test('spec 03 check 4: are left alone by less than 1024 ns, which are not lost', () => {
     assert.equal(update(1023, 1, 1, 1), false);
     assert.deepEqual(sums(), { last: 0, load: 0, runnable: 0, util: 0, contrib: 0 });
     update(1025, 1, 1, 1);
     assert.deepEqual(sums(), { last: 1024, load: 1, runnable: 1024, util: 1024, contrib: 1 });
   });
 
-  test('are left alone when the clock goes back', () => {
+  test('spec 03 check 5: are left alone when the clock goes back', () => {
     setUp({ last: 5_000_000, load: 100, runnable: 200, util: 300, contrib: 7 });
     assert.equal(update(4_000_000, 1, 1, 1), false);
     assert.deepEqual(sums(), { last: 4_000_000, load: 100, runnable: 200, util: 300, contrib: 7 });
   });
 
-  test('without load nothing counts as runnable or running', () => {
+  test('spec 03 check 8: without load nothing counts as runnable or running', () => {
     setUp({ load: 1000, runnable: 1_024_000, util: 1_024_000 });
     update(PERIOD_NS, 0, 1, 1);
     assert.deepEqual(sums(), {
@@ -207,7 +207,7 @@ describe('sums', () => {
 });
 
 describe('averages', () => {
-  test('of a task that runs on, updated every millisecond', () => {
+  test('spec 03 check 6, 7: of a task that runs on, updated every millisecond', () => {
     assert.deepEqual(running(1_000_000, 1), [0]);
     assert.deepEqual(sums(), { last: 999_424, load: 976, runnable: 999_424, util: 999_424, contrib: 976 });
     setUp({});
@@ -219,7 +219,7 @@ describe('averages', () => {
     assert.equal(Math.floor(42135012 / 47094), 894);
   });
 
-  test('of a task that runs on, updated every tick', () => {
+  test('spec 03 check 6: of a task that runs on, updated every tick', () => {
     assert.deepEqual(running(4_000_000, 1), [81]);
     assert.equal(sums().util, 3863552);
     setUp({});
@@ -232,7 +232,7 @@ describe('averages', () => {
     assert.deepEqual([sums().load, sums().util, avg.utilAvg[I]], [41126, 42113024, 894]);
   });
 
-  test('at period boundaries: half after 32 of them', () => {
+  test('spec 03 check 6: at period boundaries: half after 32 of them', () => {
     const series = running(PERIOD_NS, 100);
     assert.deepEqual(series.slice(0, 10), [21, 43, 64, 85, 105, 124, 144, 163, 181, 199]);
     assert.deepEqual([series[31], series[60], series[99]], [512, 751, 907]);
@@ -272,7 +272,7 @@ describe('averages', () => {
     assert.deepEqual([avg.loadAvg[I], avg.runnableAvg[I], avg.utilAvg[I]], [3071, 3071, 1023]);
   });
 
-  test('a CPU is saturated from 47791490 on', () => {
+  test('spec 03 check 15: a CPU is saturated from 47791490 on', () => {
     assert.equal(SATURATED_UTIL_SUM, 47791490);
   });
 });

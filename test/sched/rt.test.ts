@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { capacityReduced } from '../../src/balance/env.ts';
+import { scaleRtCapacity } from '../../src/balance/group-stats.ts';
+import * as avg from '../../src/sched/averages.ts';
+import { AVG_RT } from '../../src/sched/averages.ts';
 import { k } from '../../src/sched/kernel.ts';
 import * as rq from '../../src/sched/rq.ts';
 import { findLowestRq } from '../../src/sched/rt.ts';
@@ -27,10 +30,21 @@ function onOneCpu(tasks: Readonly<Record<string, Partial<TaskKind>>>, untilMs: n
 }
 
 describe('priorities', () => {
-  test('are 99 less the real-time priority, as traces show them', () => {
+  test('spec 08 check 2: are 99 less the real-time priority, as traces show them', () => {
     const run = simulate({ hooks: 'none', tasks: { a: fifo(50, RUN(1)), b: fifo(99, RUN(1)), c: fifo(1, RUN(1)) } });
     const prio = (name: string) => run.of(Ev.SCHED_WAKEUP_NEW).find((e) => e.task === name)!.args['prio'];
     assert.deepEqual(['a', 'b', 'c'].map(prio), [49, 0, 98]);
+  });
+
+  test('spec 08 check 2: are the level of the CPU, turned round: 0 without real-time tasks', () => {
+    const level = (tasks: Readonly<Record<string, Partial<TaskKind>>>) => {
+      simulate({ hooks: 'none', tasks, untilMs: 1 });
+      return 99 - rq.rtHighestPrio[0]!;
+    };
+    assert.deepEqual(
+      [level({ a: fifo(50) }), level({ a: fifo(99) }), level({ a: fifo(1) }), level({ a: {} })],
+      [50, 99, 1, 0],
+    );
   });
 
   test('decide who runs: each one preempts those below and CFS at once', () => {
@@ -53,7 +67,7 @@ describe('priorities', () => {
 });
 
 describe('FIFO', () => {
-  test('is not rotated by ticks', () => {
+  test('spec 08 check 1: is not rotated by ticks', () => {
     const run = onOneCpu({ a: fifo(10, RUN(300)), b: fifo(10, RUN(300)) }, 700);
     assert.deepEqual(run.switches(0).slice(1), ['0 main->a X', '300 a->b X', '600 b->idle X']);
   });
@@ -72,7 +86,7 @@ describe('FIFO', () => {
 });
 
 describe('RR', () => {
-  test('takes turns of 25 ticks', () => {
+  test('spec 08 check 1: takes turns of 25 ticks', () => {
     const run = onOneCpu({ a: rr(10, RUN(250)), b: rr(10, RUN(250)) }, 600);
     assert.deepEqual(run.switches(0).slice(1), [
       '0 main->a X',
@@ -148,7 +162,7 @@ describe('throttling', () => {
 });
 
 describe('placement', () => {
-  test('of a woken task: away from a CPU that runs one of equal priority, to one without real-time tasks', () => {
+  test('spec 08 check 3: of a woken task: away from a CPU that runs one of equal priority, to one without real-time tasks', () => {
     const tasks = {
       a: fifo(50, SLEEP(20), RUN(5)),
       b: { ...fifo(50, RUN(100)), cpus: [0] },
@@ -170,7 +184,7 @@ describe('placement', () => {
     }
   });
 
-  test('finds the CPU of the lowest level that is allowed, its own if that is one of them', () => {
+  test('spec 08 check 3: finds the CPU of the lowest level that is allowed, its own if that is one of them', () => {
     const run = boot({
       machine: 4,
       hooks: 'none',
@@ -335,15 +349,19 @@ describe('a change of class or priority', () => {
 });
 
 describe('the effect on CFS', () => {
-  test('a CPU counts as short of capacity by what real-time tasks use, against the domain’s margin', () => {
+  test('spec 08 check 4: a CPU counts as short of capacity by what real-time tasks use, against the domain’s margin', () => {
     boot({ machine: machine(4, { threads: 2 }), hooks: 'none', tasks: { a: {} } });
     const smt = k.sd.lowest[0]!;
     const above = k.sd.parent[smt]!;
     assert.deepEqual([k.sd.imbalancePct[smt], k.sd.imbalancePct[above]], [110, 117]);
-    rq.cpuCapacity[0] = 824;
-    assert.deepEqual([capacityReduced(0, smt), capacityReduced(0, above)], [true, true]);
-    rq.cpuCapacity[0] = 924;
-    assert.deepEqual([capacityReduced(0, smt), capacityReduced(0, above)], [true, false]);
+    const reduced = (rtUtil: number) => {
+      avg.utilAvg[AVG_RT] = rtUtil;
+      rq.cpuCapacity[0] = scaleRtCapacity(0);
+      return [rq.cpuCapacity[0], capacityReduced(0, above), capacityReduced(0, smt)];
+    };
+    assert.deepEqual(reduced(200), [824, true, true]);
+    assert.deepEqual(reduced(100), [924, false, true]);
+    assert.deepEqual(reduced(0), [1024, false, false]);
   });
 
   test('real-time tasks count in nr_running, and the CPU is not idle', () => {

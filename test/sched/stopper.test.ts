@@ -164,7 +164,7 @@ describe('the stopper', () => {
     assert.deepEqual(run.switches(1).slice(1), ['10 a->migration/1 R', '10 migration/1->idle S']);
   });
 
-  test('reschedules current of every class when it wakes', () => {
+  test('spec 08 check 10: reschedules current of every class when it wakes', () => {
     for (const kind of [{}, { policy: 'idle' }, { policy: 'batch' }, { policy: 'fifo', priority: 99 }] as const) {
       const run = boot({ hooks: 'none', main: { policy: 'fifo', priority: 99 }, tasks: { a: kind } }).to(1);
       assert.equal(rq.curr[0], run.slot('a'));
@@ -220,7 +220,7 @@ describe('active balance', () => {
     });
   }
 
-  test('shows two switches on the source, and counts what it did', () => {
+  test('spec 08 check 5: shows two switches on the source, and counts what it did', () => {
     const run = threeOnTwoCores();
     const [active] = run.migrations().filter((m) => m.endsWith('active'));
     assert.ok(active !== undefined, `${run.migrations()}`);
@@ -278,11 +278,11 @@ describe('active balance', () => {
     };
   }
 
-  test('is called off when the task has blocked meanwhile and nobody else is there', () => {
+  test('spec 08 check 6: is called off when the task has blocked meanwhile and nobody else is there', () => {
     assert.deepEqual(aBlocksMeanwhile({}), { moves: [], count: 0 });
   });
 
-  test('takes another when the task has blocked meanwhile', () => {
+  test('spec 08 check 7: takes another when the task has blocked meanwhile', () => {
     assert.deepEqual(aBlocksMeanwhile({ c: { cpus: [0, 2], nice: 19, program: [SLEEP(1), { op: 'hog' }] } }), {
       moves: ['c 0>2 active'],
       count: 1,

@@ -1,21 +1,22 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { Idle } from '../../src/balance/env.ts';
-import { msecsToJiffies } from '../../src/sched/kernel.ts';
+import { k, msecsToJiffies } from '../../src/sched/kernel.ts';
 import { idleCpu } from '../../src/sched/predicates.ts';
 import * as rq from '../../src/sched/rq.ts';
+import { reschedCurr } from '../../src/sched/signals.ts';
 import { Ev } from '../../src/trace/events.ts';
 import type { Instruction } from '../../src/workload/program.ts';
 import { boot, MS, RUN, SLEEP, simulate } from '../support/simulate.ts';
 import { machine } from '../support/trace-builder.ts';
 
-test('milliseconds become jiffies by rounding up', () => {
+test('spec 01 check 1: milliseconds become jiffies by rounding up', () => {
   boot({ tasks: { a: {} } });
   assert.deepEqual([1, 4, 5, 8, 32, 100].map(msecsToJiffies), [1, 1, 2, 2, 8, 25]);
 });
 
 describe('the tick', () => {
-  test('makes two hogs on one CPU of eight take turns every third time, and both leave as runnable', () => {
+  test('spec 01 check 3: makes two hogs on one CPU of eight take turns every third time, and both leave as runnable', () => {
     // The slice is 11999994 ns, six less than three ticks.
     const run = simulate({ machine: 8, hooks: 'none', tasks: { a: { cpus: [0] }, b: { cpus: [0] } }, untilMs: 50 });
     assert.deepEqual(run.switches(0), [
@@ -58,7 +59,7 @@ describe('the tick', () => {
     assert.deepEqual(turns('linux-6.1,tick_phase=skewed'), ['12', '12.25']);
   });
 
-  test('balances after the timers of its own instant', () => {
+  test('spec 01 check 2: balances after the timers of its own instant', () => {
     // A sleeper of CPU 0 whose timer is due at every tick, and a CPU that balances at many of them.
     const run = simulate({
       machine: 2,
@@ -92,7 +93,7 @@ describe('the idle loop without a driver', () => {
       .map((e) => e.timeNs / MS);
   }
 
-  test('keeps the tick at first, and stops it once one has come while idle', () => {
+  test('spec 01 check 4: keeps the tick at first, and stops it once one has come while idle', () => {
     const run = simulate({ machine: 2, tasks: { a: { cpus: [0], program: [RUN(5), SLEEP(100)] } }, untilMs: 50 });
     // The timer can not fire before 105 ms; the first idle tick is that of 8 ms.
     assert.deepEqual(run.switches(0), ['0 idle->main R', '0 main->a X', '5 a->idle S']);
@@ -107,7 +108,7 @@ describe('the idle loop without a driver', () => {
     assert.equal(rq.nohzTickStopped[1], 1);
   });
 
-  test('leaves a CPU in the mask of idle CPUs that is woken for less than a tick', () => {
+  test('spec 01 check 5: leaves a CPU in the mask of idle CPUs that is woken for less than a tick', () => {
     const program: Instruction[] = [RUN(1), { op: 'loop', count: 0 }, SLEEP(19), RUN(1), { op: 'end' }];
     const run = simulate({
       machine: 2,
@@ -118,11 +119,12 @@ describe('the idle loop without a driver', () => {
     });
     assert.equal(rq.curr[1], run.slot('a'));
     assert.equal(rq.nohzTickStopped[1], 1);
-    run.to(21.5);
-    assert.equal(rq.nohzTickStopped[1], 1);
-    // Stopped again after each of the wakeups, but it was entered in the mask only once: nohz.nr_cpus agrees (invariant).
-    run.to(100);
-    assert.equal(rq.nohzTickStopped[1], 1);
+    for (let ms = 20.5; ms <= 100; ms += 0.25) {
+      run.to(ms);
+      assert.equal(k.nohz.idleCpusMask[0]! & 2, 2, `at ${ms} ms`);
+    }
+    // Though its tick ran while it was busy, and stopped again after each of the wakeups.
+    assert.deepEqual(stops(run, 1), [4, 24, 44, 64, 84]);
   });
 
   test('takes a CPU out of the mask at its first tick while busy', () => {
@@ -164,7 +166,7 @@ test('spec 07 check 16: a CPU that keeps its tick while it idles is not in the m
 });
 
 describe('a wakeup queued on another CPU', () => {
-  test('makes it look busy at once, and is shown as waking before it is shown as awake', () => {
+  test('spec 01 check 6: makes it look busy at once, and is shown as waking before it is shown as awake', () => {
     // Two caches, so that wakeups go through the wake list; with costs, so that it takes a while.
     const run = boot({
       machine: machine(4, { llcs: 2 }),
@@ -196,7 +198,7 @@ describe('a wakeup queued on another CPU', () => {
 });
 
 describe('schedule()', () => {
-  test('charges the time of the switch to the next task when a wakeup preempts', () => {
+  test('spec 01 check 7: charges the time of the switch to the next task when a wakeup preempts', () => {
     const run = simulate({
       machine: 8,
       hooks: 'none',
@@ -218,7 +220,7 @@ describe('schedule()', () => {
     assert.equal(first.args['runtime'], first.timeNs - woken.timeNs);
   });
 
-  test('looks for work elsewhere before it goes idle', () => {
+  test('spec 01 check 8: looks for work elsewhere before it goes idle', () => {
     const run = simulate({
       machine: 2,
       policy: 'linux-6.1,fork=stay,periodic=off,nohz=off',
@@ -233,7 +235,27 @@ describe('schedule()', () => {
     assert.match(run.switches(1).at(-1)!, /^3 c->\w X$/);
   });
 
-  test('says nothing when it chooses the same task again', () => {
+  test('spec 01 check 8: looks for work elsewhere when the idle task is told to reschedule and nothing has come', () => {
+    const run = boot({
+      machine: 2,
+      policy: 'linux-6.1,fork=stay,periodic=off,nohz=off',
+      tasks: { a: {}, b: {} },
+    }).to(10);
+    assert.deepEqual([rq.nrRunning[0], rq.curr[1]], [2, 1]);
+    k.now = 10 * MS;
+    k.thisCpu = 0;
+    reschedCurr(1);
+    run.to(10.1);
+    const at = run.events.filter((e) => e.timeNs >= 10 * MS && e.cpu === 1).map((e) => e.kind);
+    const order = [Ev.NEWIDLE, Ev.SCHED_MIGRATE_TASK, Ev.SCHED_SWITCH];
+    assert.deepEqual(
+      at.filter((kind) => (order as number[]).includes(kind)),
+      order,
+    );
+    assert.match(run.switches(1).at(-1)!, /^10 idle->\w R$/);
+  });
+
+  test('spec 01 check 9: says nothing when it chooses the same task again', () => {
     const program: Instruction[] = [{ op: 'loop', count: 10 }, RUN(1), { op: 'yield' }, { op: 'end' }];
     const run = simulate({ hooks: 'none', tasks: { a: { program } }, untilMs: 20 });
     assert.deepEqual(run.switches(0), ['0 idle->main R', '0 main->a X', '10 a->idle X']);

@@ -32,7 +32,7 @@ function calcDeltaByTheBook(delta: bigint, weight: bigint, inverse: bigint): big
 }
 
 describe('weights', () => {
-  test('virtual time of a millisecond by nice level', () => {
+  test('spec 02 check 2: virtual time of a millisecond by nice level', () => {
     const table = { [-20]: 11536, [-10]: 107247, [-5]: 328099, [-1]: 801879, 0: 1000000 };
     const more = { 1: 1248780, 5: 3056716, 10: 9309090, 19: 68266666 };
     for (const [nice, expected] of Object.entries({ ...table, ...more })) {

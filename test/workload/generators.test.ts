@@ -173,7 +173,7 @@ test('schbench: at a fixed rate there are as many requests as asked for', () => 
   assert.ok(Math.abs(unitsOf(run) - 1000) < 10, `${unitsOf(run)}`);
 });
 
-test('oltp: a transaction is 14 reads, 4 writes and 2 statements more', () => {
+test('spec 25 check 7: an oltp transaction is 14 reads, 4 writes and 2 statements more', () => {
   const w = generate('oltp:users=1,loops=3', 4);
   const run = runIdeally(w, undefined, true);
   const client = run.tasks.find((t) => t.comm === 'sysbench')!;

@@ -40,7 +40,7 @@ function refused(text: string, what: RegExp, line: number, column: number): void
   );
 }
 
-test('every real file is read', needsShared, () => {
+test('spec 25 check 10: every real file is read', needsShared, () => {
   const files = readdirSync(sharedPath('inputs/rt-app')).filter((f) => f.endsWith('.json'));
   assert.ok(files.length >= 8);
   for (const file of files) {
@@ -51,7 +51,7 @@ test('every real file is read', needsShared, () => {
   }
 });
 
-test('a real file says what it says', needsShared, () => {
+test('spec 25 check 10: a real file says what it says', needsShared, () => {
   const real = (file: string) => readFileSync(sharedPath(`inputs/rt-app/${file}`), 'utf8');
   const audioOut = model(real('mp3-short.json')).tasks[1]!;
   assert.deepEqual(
@@ -83,7 +83,7 @@ test('two tasks that suspend on one name are both resumed by it', needsShared, (
   assert.equal(runIdeally(own, 2_000_000_000).tasks.find((t) => t.comm.startsWith('EventThread1'))!.units, 0);
 });
 
-test('a key is an event by its prefix: runtime is never run, memrun never mem', () => {
+test('spec 25 check 11: a key is an event by its prefix, runtime is never run, memrun never mem', () => {
   const types = (body: string) => model(task(body)).tasks[0]!.phases[0]!.events.map((e) => e.type);
   assert.deepEqual(
     types(`"run": 1, "run0": 1, "runtime": 1, "runtime_b": 1, "sleep_a": 1, "timer1": {"ref": "x", "period": 1},
@@ -99,7 +99,7 @@ test('a key is an event by its prefix: runtime is never run, memrun never mem', 
   );
 });
 
-test('without phases a loop given is the number of passes, and none given is for ever', () => {
+test('spec 25 check 11: without phases a loop given is the number of passes, and none given is for ever', () => {
   const passes = (body: string) => {
     const run = runIdeally(read(task(body)).workload, 50_000_000);
     const a = run.tasks.find((t) => t.comm === 'a-0')!;
@@ -239,7 +239,7 @@ test('a period that sleeps grows when it is late, one that uses a timer does not
   assert.deepEqual(starts('B-0'), [0, 19, 38]);
 });
 
-test('a missed timer shifts the grid if relative, and keeps it if absolute', () => {
+test('spec 25 check 9: a missed timer shifts the grid if relative, and keeps it if absolute', () => {
   const starts = (mode: string) => {
     const text = task(
       `"loop": 1, "phases": {"p": {"loop": 2, "run": 1000, "t": 0}, "late": {"run": 30000, "t": 0}, "q": {"loop": 4, "run": 1000, "t": 0}}`.replaceAll(
@@ -254,7 +254,7 @@ test('a missed timer shifts the grid if relative, and keeps it if absolute', () 
   assert.deepEqual(starts('absolute'), [0, 20, 40, 70, 80, 100, 120]);
 });
 
-test('a barrier waits for every instance of every task that names it', () => {
+test('spec 25 check 12: a barrier waits for every instance of every task that names it', () => {
   const text =
     '{"tasks": {"a": {"instance": 2, "loop": 2, "run": 1000, "barrier": "b", "run": 1}, "c": {"loop": 2, "run": 5000, "barrier": "b"}}}';
   const { workload } = read(text);
@@ -262,7 +262,7 @@ test('a barrier waits for every instance of every task that names it', () => {
   assert.equal(runIdeally(workload).tasks[1]!.exitNs, 10_001_000);
 });
 
-test('a post before the wait is remembered, a resume before the suspend is lost', () => {
+test('spec 25 check 13: a post before the wait is remembered, a resume before the suspend is lost', () => {
   const pair = (first: string, second: string) =>
     runIdeally(read(`{"tasks": {"a": {"loop": 1, ${first}}, "b": {"loop": 1, "run": 1000, ${second}}}}`).workload)
       .tasks[2]!;
