@@ -43,6 +43,7 @@ export function createTask(kind: number, parent: number, index: number): number 
   if (parent >= 0) inherit(task, parent);
   if (spec.cpus !== null) tasks.allowed[task] = k.affinity.of(spec.cpus);
   tasks.nrAllowed[task] = k.affinity.weight(tasks.allowed[task]!);
+  tasks.kthread[task] = spec.kthread ? 1 : 0;
   tasks.perCpuKthread[task] = spec.kthread && tasks.nrAllowed[task] === 1 ? 1 : 0;
   if (spec.group >= 0) tasks.group[task] = spec.group + 1;
   setBirthPolicy(task, spec, parent);

@@ -4,7 +4,7 @@
  */
 import { assert } from '../base/errors.ts';
 import type { Duration, Instruction, OpName, Ref, SchedPolicy, Workload } from '../workload/program.ts';
-import { Policy } from './tasks.ts';
+import { Policy, State } from './tasks.ts';
 
 const OP_NAMES: readonly OpName[] = [
   'run',
@@ -70,6 +70,9 @@ export interface ProgramCode {
   readonly strings: readonly string[];
 }
 
+/** State of a task that sleeps, by its letter in a trace. */
+const SLEEP_STATES = { S: State.INTERRUPTIBLE, D: State.UNINTERRUPTIBLE, I: State.IDLE } as const;
+
 const POLICY_NUMBERS: Record<SchedPolicy, number> = {
   other: Policy.NORMAL,
   batch: Policy.BATCH,
@@ -115,7 +118,7 @@ export function compilePrograms(
       case 'runtime':
         return [i.ns];
       case 'sleep':
-        return [duration(i.time), i.state === 'D' ? 1 : 0, i.io === true ? 1 : 0];
+        return [duration(i.time), SLEEP_STATES[i.state], i.io === true ? 1 : 0];
       case 'sleepUntil':
         return [i.atNs, i.stepNs, i.jitterNs];
       case 'period':
@@ -143,6 +146,7 @@ export function compilePrograms(
       case 'barrier':
         return [...ref(i.barrier), i.spin ? 1 : 0];
       case 'suspend':
+        return [...ref(i.suspension), SLEEP_STATES[i.state ?? 'S']];
       case 'resume':
         return ref(i.suspension);
       case 'fork':

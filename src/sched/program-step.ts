@@ -98,7 +98,7 @@ function step(cpu: number, task: number): boolean {
     case Op.sleep: {
       if (phase !== Phase.START) return nextInstruction(task);
       const ns = p.draw(task, args[at]!);
-      return sleepUntil(cpu, task, k.now + ns, args[at + 1] !== 0 ? State.UNINTERRUPTIBLE : State.INTERRUPTIBLE);
+      return sleepUntil(cpu, task, k.now + ns, args[at + 1]!);
     }
 
     case Op.sleepUntil: {
@@ -199,7 +199,7 @@ function step(cpu: number, task: number): boolean {
 
     case Op.suspend:
       if (phase !== Phase.START) return nextInstruction(task);
-      return waitIn(cpu, task, p.sync.suspended, p.ref(task, at, p.workload.suspensions));
+      return waitIn(cpu, task, p.sync.suspended, p.ref(task, at, p.workload.suspensions), args[at + 3]!);
 
     case Op.resume: {
       charge(cpu, k.costs.wakeCallNs);

@@ -24,10 +24,11 @@ export function block(cpu: number, task: number, state: number): true {
   return true;
 }
 
-export function waitIn(cpu: number, task: number, queues: WaitQueues, queue: number): true {
+export function waitIn(cpu: number, task: number, queues: WaitQueues, queue: number, state = SLEEPING): true {
   queues.add(queue, task);
-  return block(cpu, task, State.INTERRUPTIBLE);
+  return block(cpu, task, state);
 }
+const SLEEPING: number = State.INTERRUPTIBLE;
 
 export function wakeWaiter(task: number, flags: number): void {
   tryToWakeUp(task, TASK_NORMAL, flags);

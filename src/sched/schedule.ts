@@ -187,8 +187,7 @@ function switchTo(cpu: number, next: number): void {
   else tasks.nrInvoluntary[prev]! += 1;
   schedInfoSwitch(cpu, prev, next);
   if (k.recorder.on[Ev.SCHED_SWITCH]) {
-    const state = tasks.state[prev]!;
-    recordTask(Ev.SCHED_SWITCH, cpu, prev, traceId(next), shownState(state), tracePrio(prev), tracePrio(next));
+    recordTask(Ev.SCHED_SWITCH, cpu, prev, traceId(next), shownState(prev), tracePrio(prev), tracePrio(next));
   }
   if ((k.watch & Watch.RUN) !== 0) tellSwitch(cpu, prev, next);
   rq.curr[cpu] = next;
@@ -205,8 +204,14 @@ function tellSwitch(cpu: number, prev: number, next: number): void {
   if (tasks.schedClass[next] === Class.FAIR) k.hooks.taskSet(cpu, next);
 }
 
-/** prev_state as a trace shows it. */
-function shownState(state: number): number {
+/**
+ * prev_state as a trace shows it. A kernel thread that has to give way does so at cond_resched, for it never returns to user
+ * mode, where the others do. @spec 09 §3
+ */
+function shownState(prev: number): number {
+  const state = tasks.state[prev]!;
+  if (state === State.RUNNING && tasks.kthread[prev] !== 0) return TaskState.PREEMPTED;
+  if (state === State.IDLE) return TaskState.IDLE;
   return state === State.WAKING ? TaskState.RUNNING : state;
 }
 

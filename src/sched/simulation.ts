@@ -210,6 +210,7 @@ function makeStopper(cpu: number): void {
   tasks.wakeCpu[stopper] = cpu;
   tasks.allowed[stopper] = tasks.allowed[cpu]!;
   tasks.nrAllowed[stopper] = 1;
+  tasks.kthread[stopper] = 1;
   tasks.perCpuKthread[stopper] = 1;
   se.cfsRq[stopper] = cpu;
   tasks.traceId[stopper] = k.recorder.addTask({ pid: 15 + 7 * cpu, comm: `migration/${cpu}`, kind: '', kthread: true });

@@ -15,6 +15,8 @@ export const State = {
   RUNNING: 0,
   INTERRUPTIBLE: 1,
   UNINTERRUPTIBLE: 2,
+  /** Uninterruptible without being load: how kernel workers wait. */
+  IDLE: 2 | 1024,
   DEAD: 16,
   WAKING: 512,
   NEW: 2048,
@@ -57,7 +59,8 @@ export const nice = columns.i32();
 /** Which mask of the pool it may run on, and the CPUs in it. */
 export const allowed = columns.i32();
 export const nrAllowed = columns.i32();
-/** A kernel thread bound to one CPU. */
+/** A kernel thread; one bound to one CPU. */
+export const kthread = columns.u8();
 export const perCpuKthread = columns.u8();
 export const group = columns.i32();
 /** Neighbours in the rq's cfs_tasks (towards the tail / the head), or in its RT list. */

@@ -49,8 +49,8 @@ export type Instruction =
   | { readonly op: 'runtime'; readonly ns: number }
   /** Run until the workload's end. */
   | { readonly op: 'hog' }
-  /** Sleep from now. `state` D counts as uninterruptible (and as iowait with `io`). */
-  | { readonly op: 'sleep'; readonly time: Duration; readonly state: 'S' | 'D'; readonly io?: boolean }
+  /** Sleep from now. `state` D counts as uninterruptible (and as iowait with `io`), I is how kernel workers wait. */
+  | { readonly op: 'sleep'; readonly time: Duration; readonly state: 'S' | 'D' | 'I'; readonly io?: boolean }
   /** Sleep until the workload's time zero + at + step * index + a uniform draw of 0..jitter (whole us). */
   | { readonly op: 'sleepUntil'; readonly atNs: number; readonly stepNs: number; readonly jitterNs: number }
   /** Sleep until the next multiple of `ns` since the task's program passed its `begin` (else since it started). */
@@ -86,7 +86,7 @@ export type Instruction =
   /** Wait until `parties` of the barrier's table entry have come. */
   | { readonly op: 'barrier'; readonly barrier: Ref; readonly spin: boolean }
   /** Sleep until somebody resumes the name; a resume that finds nobody is lost. */
-  | { readonly op: 'suspend'; readonly suspension: Ref }
+  | { readonly op: 'suspend'; readonly suspension: Ref; readonly state?: 'S' | 'I' }
   | { readonly op: 'resume'; readonly suspension: Ref }
   /**
    * Start `count` tasks of a kind, one after the other. Their indices continue from those already started, or count from

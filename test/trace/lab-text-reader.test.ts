@@ -3,13 +3,14 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { UserError } from '../../src/base/errors.ts';
 import { Ev, type EventKind, IDLE_TASK, MigrateCause, NOT_OBSERVED } from '../../src/trace/events.ts';
+import { FtraceTextWriter } from '../../src/trace/ftrace-text.ts';
 import { type LabTextOptions, type LabTextReport, labRepetitions } from '../../src/trace/lab-text-reader.ts';
 import type { TraceTables } from '../../src/trace/sink.ts';
 import { storeTrace } from '../../src/trace/store.ts';
-import { encodeUtf8 } from '../../src/trace/utf8.ts';
+import { decodeUtf8, encodeUtf8 } from '../../src/trace/utf8.ts';
 import { needsShared } from '../support/shared.ts';
 import { labRecord, labRecordPaths } from './lab-records.ts';
-import { Collector, collect, flatMachine, type PlainEvent } from './random-trace.ts';
+import { Collector, collect, flatMachine, type PlainEvent, playPlain } from './random-trace.ts';
 
 interface Read {
   readonly events: readonly PlainEvent[];
@@ -319,6 +320,21 @@ test('a text without a single event is refused, saying where and what was expect
   );
   assert.throws(() => read(line('idle', 0, '2.0', 'sys_enter', 'NR 1')), /only sys_enter/);
   assert.throws(() => read('cpus=16\n'), /of 16 CPUs.*has 4/);
+});
+
+test('spec 09 check 5: the line of a wakeup is read, and written again but for its flags, which a trace does not have', () => {
+  const [before, flags, after] = [
+    '          <idle>-0       [001] ',
+    'dNh2.',
+    '  1234.567890: sched_wakeup: comm=worker pid=812 prio=120 target_cpu=001\n',
+  ];
+  const { events, tables, startNs } = read(before + flags + after);
+  assert.deepEqual(events, [{ kind: Ev.SCHED_WAKEUP, timeNs: 1234567890000, cpu: 1, task: 0, args: [1, 120] }]);
+  assert.deepEqual(comms(tables), ['worker:812']);
+  const chunks: Uint8Array[] = [];
+  const writer = new FtraceTextWriter((chunk) => chunks.push(chunk), { header: false, layout: 'ftrace' });
+  playPlain({ tables, startNs, endNs: startNs, events }, writer);
+  assert.equal(decodeUtf8(Buffer.concat(chunks)), `${before}.....${after}`);
 });
 
 test("ftrace's own text is read as well", () => {

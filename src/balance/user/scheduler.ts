@@ -244,6 +244,7 @@ export class Scheduler {
       case State.RUNNING:
         return 'running';
       case State.INTERRUPTIBLE:
+      case State.IDLE:
         return 'sleeping';
       case State.UNINTERRUPTIBLE:
         return 'blocked';

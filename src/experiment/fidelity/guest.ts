@@ -81,14 +81,14 @@ function guestThreads(machine: Topology, { rcu, everywhere, init }: GuestEvents)
   const threads = [
     kernelThread('rcu_preempt', null, [
       { op: 'loop', count: 0 },
-      { op: 'suspend', suspension: rcu },
+      { op: 'suspend', suspension: rcu, state: 'I' },
       { op: 'loop', count: GRACE_WAKES },
-      { op: 'sleep', time: { kind: 'fixed', ns: 8_000_000 }, state: 'S' },
+      { op: 'sleep', time: { kind: 'fixed', ns: 8_000_000 }, state: 'I' },
       { op: 'run', work: NOISE_WORK },
       { op: 'end' },
       { op: 'end' },
     ]),
-    kernelThread('kworker/u', null, wakes({ kind: 'exponential', meanNs: 800_000_000 })),
+    kernelThread('kworker/u', null, wakes({ kind: 'exponential', meanNs: 800_000_000 }, 'I')),
     kernelThread('init', null, [
       { op: 'loop', count: 0 },
       { op: 'suspend', suspension: init },
@@ -97,25 +97,25 @@ function guestThreads(machine: Topology, { rcu, everywhere, init }: GuestEvents)
     ]),
     kernelThread('kworker/e', null, [
       { op: 'loop', count: 0 },
-      { op: 'sleep', time: { kind: 'exponential', meanNs: 5_000_000_000 }, state: 'S' },
+      { op: 'sleep', time: { kind: 'exponential', meanNs: 5_000_000_000 }, state: 'I' },
       { op: 'run', work: NOISE_WORK },
       { op: 'resume', suspension: everywhere },
       { op: 'end' },
     ]),
   ];
   for (const { node, cpus } of machine.nodes) {
-    threads.push(kernelThread(`kcompactd${node}`, cpus, wakes({ kind: 'fixed', ns: 500_000_000 })));
+    threads.push(kernelThread(`kcompactd${node}`, cpus, wakes({ kind: 'fixed', ns: 500_000_000 }, 'S')));
   }
   machine.online.forEach((online, cpu) => {
     if (online === 0) return;
-    threads.push(kernelThread(`kworker/${cpu}:1`, [cpu], wakes({ kind: 'exponential', meanNs: 5_000_000_000 })));
+    threads.push(kernelThread(`kworker/${cpu}:1`, [cpu], wakes({ kind: 'exponential', meanNs: 5_000_000_000 }, 'I')));
     threads.push(
       kernelThread(
         `kworker/${cpu}:2`,
         [cpu],
         [
           { op: 'loop', count: 0 },
-          { op: 'suspend', suspension: everywhere },
+          { op: 'suspend', suspension: everywhere, state: 'I' },
           { op: 'run', work: NOISE_WORK },
           { op: 'end' },
         ],
@@ -125,8 +125,8 @@ function guestThreads(machine: Topology, { rcu, everywhere, init }: GuestEvents)
   return threads;
 }
 
-function wakes(time: Duration): Instruction[] {
-  return [{ op: 'loop', count: 0 }, { op: 'sleep', time, state: 'S' }, { op: 'run', work: NOISE_WORK }, { op: 'end' }];
+function wakes(time: Duration, state: 'S' | 'I'): Instruction[] {
+  return [{ op: 'loop', count: 0 }, { op: 'sleep', time, state }, { op: 'run', work: NOISE_WORK }, { op: 'end' }];
 }
 
 function kernelThread(comm: string, cpus: readonly number[] | null, program: readonly Instruction[]): TaskKind {

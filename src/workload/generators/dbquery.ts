@@ -46,7 +46,7 @@ export const dbquery = defineGenerator({
         name: '',
         comm: `kworker/${cpu}:1`,
         ...kthread,
-        program: loop(0, sleep(p.rest), run(p.transient)),
+        program: loop(0, { op: 'sleep', time: p.rest, state: 'I' }, run(p.transient)),
       });
     });
     const query = b.kind({ name: '', comm: 'query', program: [fork(worker, p.workers), waitChildren, { op: 'stop' }] });
