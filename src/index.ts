@@ -28,7 +28,8 @@ export {
   type TunableValue,
   type ValuesOf,
 } from './balance/user/define-policy.ts';
-export type { DomainView, PolicyCounter, Scheduler, TaskClass, TaskState } from './balance/user/scheduler.ts';
+export type { PolicyCounter, Scheduler } from './balance/user/scheduler.ts';
+export type { DomainView, SchedulerView, TaskClass, TaskState } from './balance/user/scheduler-view.ts';
 export type { CpuSet, TaskStore } from './balance/user/storage.ts';
 export { UserError, type UserErrorCode } from './base/errors.ts';
 export { type ComparePlan, type CompareResult, compareRuns } from './experiment/compare-runs.ts';

@@ -18,12 +18,23 @@ import * as rq from '../sched/rq.ts';
 import { charge } from '../sched/signals.ts';
 import * as tasks from '../sched/tasks.ts';
 import { Class, OnRq } from '../sched/tasks.ts';
+import { Reason } from '../trace/decisions.ts';
 import { MigrateCause } from '../trace/events.ts';
 import { throttledPair } from './detach.ts';
+import { decideHandover } from './explain-pass.ts';
 
-/** Why a note came to nothing. */
+/** Why a note came to nothing, and what its decision record says of that. */
 const FAILURES = ['not_fair', 'slept', 'moved', 'pinned', 'throttled'] as const;
 type Failure = (typeof FAILURES)[number];
+const REFUSALS: Readonly<Record<Failure, readonly [Reason, string]>> = {
+  not_fair: [Reason.OUT_OF_SCOPE, 'the task noted is not of the fair class any more'],
+  slept: [Reason.LOST_RACE, 'the task noted sleeps or has ended'],
+  moved: [Reason.LOST_RACE, 'the task noted is on another CPU already'],
+  pinned: [Reason.ALL_PINNED, 'the task noted may not run there any more'],
+  throttled: [Reason.OUT_OF_SCOPE, 'the task’s control group is throttled'],
+};
+
+const BY_CALLBACK = 'by the balance callback, once it was switched out';
 
 export class ActiveCallback {
   /** The task noted on each CPU, -1 none, and its id in the trace: slots are used again. */
@@ -73,8 +84,10 @@ export class ActiveCallback {
     if (failure !== null) {
       this.#failed.set(failure, this.#failed.get(failure)! + 1);
       if (domain >= 0) this.#count(domain, Alb.FAILED);
+      if (k.deciding) decideHandover(src, this.#alive(task, src) ? task : -1, target, domain, ...REFUSALS[failure]);
       return;
     }
+    if (k.deciding) decideHandover(src, task, target, domain, Reason.PULLED, BY_CALLBACK);
     charge(src, k.costs.detachNs);
     lockRq(target, k.costs.attachNs);
     moveQueuedTask(task, target, MigrateCause.ACTIVE);
@@ -89,8 +102,12 @@ export class ActiveCallback {
     k.sd.counters[domain * DOMAIN_COUNTERS + what]! += 1;
   }
 
+  #alive(task: number, src: number): boolean {
+    return tasks.alive[task] !== 0 && tasks.traceId[task] === this.#id[src];
+  }
+
   #failure(task: number, src: number, target: number): Failure | null {
-    if (tasks.alive[task] === 0 || tasks.traceId[task] !== this.#id[src]) return 'slept';
+    if (!this.#alive(task, src)) return 'slept';
     if (tasks.schedClass[task] !== Class.FAIR) return 'not_fair';
     if (tasks.cpu[task] !== src) return 'moved';
     if (tasks.onRq[task] !== OnRq.QUEUED || tasks.state[task] !== 0) return 'slept';

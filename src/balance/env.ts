@@ -38,6 +38,8 @@ export class LbEnv {
   sd = -1;
   dstCpu = -1;
   srcCpu = -1;
+  /** CPU of the busiest queue as it was last looked for, or -1; `srcCpu` stays when all of a queue is pinned. */
+  busiestCpu = -1;
   /** Group that find_busiest_group chose, or -1. */
   busiestGroup = -1;
   idle = 0;
@@ -72,6 +74,7 @@ export class LbEnv {
     this.sd = sd;
     this.dstCpu = dstCpu;
     this.srcCpu = -1;
+    this.busiestCpu = -1;
     this.busiestGroup = -1;
     this.idle = idle;
     this.imbalance = 0;

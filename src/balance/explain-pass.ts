@@ -24,7 +24,7 @@ export function decidePass(env: LbEnv, sds: DomainStats, cpu: number, moved: num
   fact('balance_interval_ms', sd.balanceInterval[env.sd]!);
   settleReason(env, moved);
   const level = sd.level[env.sd]!;
-  decide(DecisionKind.BALANCE, cpu, -1, env.srcCpu, env.reason, env.why, moved, level, env.idle);
+  decide(DecisionKind.BALANCE, cpu, -1, env.busiestCpu, env.reason, env.why, moved, level, env.idle);
 }
 
 /** There was no pass over the domain of `cpu` at all. */
@@ -54,6 +54,19 @@ export function decideActive(env: LbEnv, src: number, target: number, task: numb
   settleReason(env, task >= 0 ? 1 : 0);
   const level = env.sd >= 0 ? k.sd.level[env.sd]! : -1;
   decide(DecisionKind.ACTIVE_BALANCE, src, task, target, env.reason, env.why, task >= 0 ? 1 : 0, level);
+}
+
+/** The task noted on `src` goes to `target`, now that it is switched out, or does not. `sd`: their common domain, or -1. */
+export function decideHandover(
+  src: number,
+  task: number,
+  target: number,
+  sd: number,
+  reason: Reason,
+  why: string,
+): void {
+  const level = sd >= 0 ? k.sd.level[sd]! : -1;
+  decide(DecisionKind.ACTIVE_BALANCE, src, task, target, reason, why, reason === Reason.PULLED ? 1 : 0, level);
 }
 
 /** What moved something was pulled; what found tasks and moved none has the reason that most of them were refused for. */

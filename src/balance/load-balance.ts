@@ -120,6 +120,7 @@ export class LoadBalancer {
       }
       sd.counters[domain * DOMAIN_COUNTERS + env.idle * 8 + Lb.IMBALANCE]! += env.imbalance;
       env.srcCpu = busiest;
+      env.busiestCpu = busiest;
       if (k.deciding) {
         fact('imbalance', env.imbalance);
         fact('migration_type', env.migrationType);
@@ -138,6 +139,7 @@ export class LoadBalancer {
       if ((env.flags & LbFlag.ALL_PINNED) === 0) break;
       env.strike(busiest);
       if (this.#onlyLocalLeft()) return this.#allPinned();
+      env.busiestCpu = -1;
       env.loop = 0;
       env.loopBreak = NR_MIGRATE_BREAK;
     }

@@ -14,7 +14,9 @@ import { k } from '../sched/kernel.ts';
 import { lockRq } from '../sched/line-access.ts';
 import * as rq from '../sched/rq.ts';
 import { charge, owes } from '../sched/signals.ts';
+import { Reason } from '../trace/decisions.ts';
 import { MigrateCause } from '../trace/events.ts';
+import { decideSteal } from './explain-pass.ts';
 import type { LlcMap } from './llc-map.ts';
 import type { NewidleTunables } from './mechanisms.ts';
 import { type FirstSearch, firstNumaDomain } from './newidle.ts';
@@ -99,7 +101,14 @@ export class PullOne implements FirstSearch {
       }
       this.#offset[cpu] = offset;
       const arrived = rq.nrRunning[cpu] !== 0 || rq.ttwuPending[cpu] !== 0;
-      if (arrived !== this.#asPosted) break;
+      if (arrived !== this.#asPosted) {
+        if (k.deciding) {
+          if (arrived) decideSteal(cpu, -1, -1, Reason.LOST_RACE, 'work has arrived meanwhile');
+          else decideSteal(cpu, -1, -1, Reason.OUT_OF_SCOPE, 'as posted, the pull gives up where no work has arrived');
+        }
+        this.#stage[cpu] = Stage.DONE;
+        return;
+      }
       const source = (origin + offset) % k.nrCpus;
       charge(cpu, this.#llcs.of[source] === this.#llcs.of[cpu] ? k.costs.scanLlcNs : k.costs.scanFarNs);
       if (this.#lists.head(source) < 0) continue;
@@ -107,6 +116,7 @@ export class PullOne implements FirstSearch {
       this.#stage[cpu] = Stage.TAKE;
       return;
     }
+    if (k.deciding) decideSteal(cpu, -1, -1, Reason.NO_BUSIEST_QUEUE, 'no CPU is marked that has a pushable task');
     this.#stage[cpu] = Stage.DONE;
   }
 
@@ -114,10 +124,17 @@ export class PullOne implements FirstSearch {
   #take(cpu: number, source: number): void {
     this.#stage[cpu] = Stage.LOOK;
     lockRq(source, k.costs.detachNs);
-    if (this.#lists.head(source) < 0 || k.cpuActive[source] === 0) return;
+    if (this.#lists.head(source) < 0 || k.cpuActive[source] === 0) {
+      if (k.deciding) decideSteal(cpu, -1, source, Reason.LOST_RACE, 'locked, the queue has no pushable task');
+      return;
+    }
     updateRqClock(source);
     const task = movableTask(source, cpu);
-    if (task < 0) return;
+    if (task < 0) {
+      if (k.deciding) decideSteal(cpu, -1, source, Reason.ALL_PINNED, 'no waiting task of the queue may run here');
+      return;
+    }
+    if (k.deciding) decideSteal(cpu, task, source, Reason.PULLED, 'pull_one');
     deactivateTask(source, task, 0);
     setTaskCpu(task, cpu, MigrateCause.NEWIDLE, -1);
     charge(cpu, k.costs.detachNs + k.costs.attachNs);

@@ -18,7 +18,11 @@ export default definePolicy({
     const attempts = s.counter('attempts');
     return {
       newidleFailed(cpu) {
-        if (s.avgIdleNs(cpu) < minAvgIdle) return;
+        if (s.avgIdleNs(cpu) < minAvgIdle) {
+          // For \`steelyard explain\`; what is scanned and refused is recorded by itself.
+          s.because('avg_idle', 'below minAvgIdle');
+          return;
+        }
         attempts.value++;
         let busiest = -1;
         for (const other of s.llcs[s.llcOf(cpu)]!) {

@@ -18,6 +18,8 @@ const REASON_TEXTS = new Map<KnownReason, string>([
   ['not_recorded', 'why is not recorded'],
 ]);
 const INDENT = ' '.repeat(16);
+/** Kinds that choose where to, not where from. */
+const PUSHES: readonly string[] = ['active-balance', 'push', 'policy'];
 /** Facts that are told in lines of their own. */
 const TOLD_ELSEWHERE = ['imbalance', 'migration_type', 'in_interrupt'];
 
@@ -53,6 +55,10 @@ function subject(found: FoundDecision): string {
       return 'nohz kick';
     case 'active-balance':
       return `active balance of CPU ${cpu}`;
+    case 'push':
+      return `push${task < 0 ? '' : ` of ${taskText(task, found)}`} from CPU ${cpu}`;
+    case 'policy':
+      return task < 0 ? `policy file${whose}` : `policy file, about ${taskText(task, found)} of CPU ${cpu}`;
     default:
       return `${kind}${task < 0 ? '' : ` of ${taskText(task, found)}`}${whose}`;
   }
@@ -79,11 +85,11 @@ function outcome(decision: Decision): string {
       return `${chosen < 0 ? 'nobody' : `CPU ${chosen}, not again`}: ${refused}`;
     default:
       if (reason === 'pulled')
-        return `${plural(moved, 'task')} ${kind === 'active-balance' ? `to` : 'from'} CPU ${chosen}${because}`;
+        return `${plural(moved, 'task')} ${PUSHES.includes(kind) ? 'to' : 'from'} CPU ${chosen}${because}`;
       if (reason === 'none') return `${chosen < 0 ? 'done' : `CPU ${chosen}`}${because}`;
       return task >= 0 && moved > 0
         ? `CPU ${chosen}${because}`
-        : `nothing${chosen < 0 ? '' : ` from CPU ${chosen}`}: ${refused}`;
+        : `nothing${chosen < 0 ? '' : ` ${PUSHES.includes(kind) ? 'to' : 'from'} CPU ${chosen}`}: ${refused}`;
   }
 }
 

@@ -16,8 +16,24 @@ import { k } from './kernel.ts';
 import { traceId } from './record.ts';
 import * as rq from './rq.ts';
 
-/** Rows of the decision to come: kind, task, arguments, one after another. */
+/** Rows of the decision to come: kind, task, arguments, one after another. Those below `first` are of one set aside. */
 const notes: number[] = [];
+let first = 0;
+
+/**
+ * From now on decisions are those of something called in the middle of another, whose notes wait; `resume` with what this
+ * returns goes on with them.
+ */
+export function setAside(): number {
+  const before = first;
+  first = notes.length;
+  return before;
+}
+
+export function resume(before: number): void {
+  notes.length = first;
+  first = before;
+}
 
 /** A number that is looked at. Names are the kernel's; a unit, if there is one, comes last: `cost_ns`. */
 export function fact(name: string, value: number): void {
@@ -60,7 +76,7 @@ export function saw(s: NotedGroup, level: number, role: (typeof GroupRole)[keyof
 /** Of the groups noted, this is the one. */
 export function singledOut(group: number): void {
   const mask = maskOf(group);
-  for (let i = 0; i < notes.length; i += 2 + EVENT_ARITY[notes[i]!]!) {
+  for (let i = first; i < notes.length; i += 2 + EVENT_ARITY[notes[i]!]!) {
     if (notes[i] === Ev.DECISION_GROUP && notes[i + 2] === mask) notes[i + 4] = GroupRole.CHOSEN;
   }
 }
@@ -74,11 +90,11 @@ function maskOf(group: number): number {
 /** Notes of a kind (default: all) are not of the decision after all. */
 export function forget(kind?: EventKind): void {
   if (kind === undefined) {
-    notes.length = 0;
+    notes.length = first;
     return;
   }
-  let kept = 0;
-  for (let i = 0; i < notes.length; ) {
+  let kept = first;
+  for (let i = first; i < notes.length; ) {
     const width = 2 + EVENT_ARITY[notes[i]!]!;
     if (notes[i] !== kind) {
       notes.copyWithin(kept, i, i + width);
@@ -117,7 +133,7 @@ export function decide(
   args[7] = reason;
   args[8] = recorder.string(why);
   recorder.emit(Ev.DECISION, k.now, thisCpu, task < 0 ? -1 : traceId(task));
-  for (let i = 0; i < notes.length; ) {
+  for (let i = first; i < notes.length; ) {
     const noted = notes[i]! as EventKind;
     const about = notes[i + 1]!;
     const arity = EVENT_ARITY[noted]!;
@@ -125,5 +141,5 @@ export function decide(
     recorder.emit(noted, k.now, thisCpu, about);
     i += 2 + arity;
   }
-  notes.length = 0;
+  notes.length = first;
 }

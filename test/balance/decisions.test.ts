@@ -16,6 +16,7 @@ import { RECORDINGS } from '../../src/trace/recorder.ts';
 import { TraceStore } from '../../src/trace/store.ts';
 import { collect, type PlainEvent } from '../trace/random-trace.ts';
 
+const SMT4 = 'pack:1 numa:1 l3:1 core:4 pu:2';
 /** Idle type. */
 const NEWLY_IDLE = 2;
 
@@ -62,6 +63,8 @@ const RUNS = [
   run('e5-2630v4', 'runsleep:n=40', 'linux-6.1,costs=milan,push=on,newidle=off,wakeup=stay', 150),
   run('epyc-7763', 'hackbench:groups=2', 'linux-6.1,costs=milan,idle_governor=menu,tick_phase=skewed', 25),
   run('smp4', 'runsleep:n=9', 'linux-6.1,newidle=off,wakeup=stay', 200),
+  run('e5-2630v4', 'runsleep:n=40', 'linux-6.1,costs=milan,newidle=pull_one', 100),
+  run(SMT4, 'studies/active-balance-callback/rtmix.scn', 'linux-6.1,costs=icx,active=callback', 700),
 ];
 
 for (const { name, events, decisions, lab } of RUNS) {
@@ -195,11 +198,31 @@ test('what steals and pushes moved is in their records', () => {
         .filter(({ kind, args }) => kind === Ev.SCHED_MIGRATE_TASK && args[3] === cause)
         .map(({ timeNs, task, args }) => `${timeNs} ${task} ${args[0]}>${args[1]}`);
       const records = decisions
-        .filter((d) => d.kind === kind && d.moved > 0)
+        .filter((d) => d.kind === kind && d.moved > 0 && d.why !== 'pull_one')
         .map((d) => `${d.timeNs} ${d.task} ${kind === 'steal' ? `${d.chosen}>${d.cpu}` : `${d.cpu}>${d.chosen}`}`);
       assert.deepEqual(records, migrations, name);
       moved += records.length;
     }
     assert.ok(moved > 0, kind);
+  }
+});
+
+test('what pull_one took, and what the balance callback handed over, is in their records', () => {
+  for (const [cause, isOne, whence] of [
+    [MigrateCause.NEWIDLE, (d: Decision) => d.why === 'pull_one', (d: Decision) => `${d.chosen}>${d.cpu}`],
+    [MigrateCause.ACTIVE, (d: Decision) => d.kind === 'active-balance', (d: Decision) => `${d.cpu}>${d.chosen}`],
+  ] as const) {
+    let moved = 0;
+    for (const { events, decisions } of RUNS.slice(-2)) {
+      const detached = new Set(events.filter((e) => e.kind === Ev.DETACH).map((e) => `${e.timeNs} ${e.task}`));
+      const migrations = events
+        .filter(({ kind, args }) => kind === Ev.SCHED_MIGRATE_TASK && args[3] === cause)
+        .filter(({ timeNs, task }) => !detached.has(`${timeNs} ${task}`))
+        .map(({ timeNs, task, args }) => `${timeNs} ${task} ${args[0]}>${args[1]}`);
+      const records = decisions.filter((d) => isOne(d) && d.moved > 0).map((d) => `${d.timeNs} ${d.task} ${whence(d)}`);
+      assert.deepEqual(records, migrations);
+      moved += records.length;
+    }
+    assert.ok(moved > 0, `cause ${cause}`);
   }
 });

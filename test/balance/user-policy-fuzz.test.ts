@@ -10,9 +10,12 @@ import { definePolicy, type PolicyDefinition } from '../../src/balance/user/defi
 import { type PolicyModule, UserBalance } from '../../src/balance/user/user-balance.ts';
 import { UserError } from '../../src/base/errors.ts';
 import { k } from '../../src/sched/kernel.ts';
-import { Ev } from '../../src/trace/events.ts';
+import { Ev, type EventKind } from '../../src/trace/events.ts';
+import { RECORDINGS } from '../../src/trace/recorder.ts';
 import { type Simulated, simulate } from '../support/simulate.ts';
 import { anyMachine, anyPolicy, anyWorkload } from '../support/simulation-arbitrary.ts';
+
+const EVENTS_KEPT = [Ev.SCHED_SWITCH, Ev.SCHED_MIGRATE_TASK];
 
 interface Habits {
   /** How often of 100 a hook does something. */
@@ -53,6 +56,8 @@ function randomPolicy({ select, pull, push, kick, answer, inSteps }: Habits): Po
       const search = (cpu: number) => {
         if (!often(pull)) return often(answer);
         const from = s.random(s.nrCpus);
+        s.fact('from', from);
+        if (often(30)) s.because('random_skip', 'as chance has it');
         s.scan(from);
         for (let task = s.firstQueued(from); task >= 0; task = s.nextQueued(task)) {
           if (!s.canMove(task, cpu)) continue;
@@ -90,7 +95,10 @@ function randomPolicy({ select, pull, push, kick, answer, inSteps }: Habits): Po
         },
         newidle: inSteps ? steps : search,
         newidleFailed: inSteps ? search : steps,
-        enqueue: (cpu) => queued.add(cpu),
+        enqueue: (cpu) => {
+          queued.add(cpu);
+          if (often(5)) s.because('none', 'it came');
+        },
         dequeue: (cpu, task) => {
           if (seen.get(task) % 2 === 0) queued.delete(cpu);
         },
@@ -104,7 +112,11 @@ function randomPolicy({ select, pull, push, kick, answer, inSteps }: Habits): Po
   }) as PolicyDefinition;
 }
 
-function run(habits: Habits, options: Omit<Parameters<typeof simulate>[0], 'hooks'>): Simulated | null {
+function run(
+  habits: Habits,
+  options: Omit<Parameters<typeof simulate>[0], 'hooks'>,
+  decisions: readonly EventKind[] = [],
+): Simulated | null {
   const module: PolicyModule = {
     definition: randomPolicy(habits),
     tunables: {},
@@ -115,7 +127,7 @@ function run(habits: Habits, options: Omit<Parameters<typeof simulate>[0], 'hook
   const { nrCpus } = options.machine as { readonly nrCpus: number };
   const hooks = new UserBalance(policyHooks(parsePolicy(options.policy!), nrCpus), module, nrCpus);
   try {
-    return simulate({ ...options, hooks, record: [Ev.SCHED_SWITCH, Ev.SCHED_MIGRATE_TASK], untilMs: 25 });
+    return simulate({ ...options, hooks, record: [...EVENTS_KEPT, ...decisions], untilMs: 25 });
   } catch (error) {
     // The machine has none of the CPUs that a task is bound to.
     if (error instanceof UserError && error.code === 'workload') return null;
@@ -141,6 +153,9 @@ test('a policy file that does what may be done keeps every invariant', () => {
         moved += s.migrations().filter((line) => line.endsWith(' policy')).length;
         if (simulated % 10 === 0) {
           assert.deepEqual(run(habits, { machine, workload, policy, seed })!.events, s.events, 'the same again');
+          const recorded = run(habits, { machine, workload, policy, seed }, RECORDINGS.decisions)!;
+          const kept = recorded.events.filter(({ kind }) => EVENTS_KEPT.includes(kind as never));
+          assert.deepEqual(kept, s.events, 'recording its decisions changes nothing');
         }
       },
     ),

@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url';
 import type { Policy } from '../../src/balance/policy.ts';
 import { HOOK_NAMES } from '../../src/balance/user/define-policy.ts';
 import { Scheduler } from '../../src/balance/user/scheduler.ts';
+import { SchedulerView } from '../../src/balance/user/scheduler-view.ts';
 import { loadMachine } from '../../src/experiment/machine-file.ts';
 import { loadPolicy } from '../../src/experiment/policy-file.ts';
 import { type RunResult, simulate } from '../../src/experiment/simulate.ts';
@@ -83,6 +84,8 @@ test('the last step steals the same tasks at the same moments as the built-in pa
 
 test('the page names every hook and everything that the scheduler offers', () => {
   for (const hook of HOOK_NAMES) assert.ok(page.includes(`\`${hook}(`), hook);
-  const members = Object.getOwnPropertyNames(Scheduler.prototype).filter((name) => name !== 'constructor');
+  const members = [Scheduler, SchedulerView]
+    .flatMap(({ prototype }) => Object.getOwnPropertyNames(prototype))
+    .filter((name) => name !== 'constructor');
   for (const name of members) assert.match(page, new RegExp(`\`${name}[\`(]`), name);
 });

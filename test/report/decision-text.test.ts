@@ -186,7 +186,22 @@ test('mechanisms of others are told by their kind', () => {
     '12.345678 ms  CPU 3  steal of hog-0-1001: 1 task from CPU 6',
   ]);
   assert.deepEqual(text({ kind: 'push', reason: 'lost_race', why: 'the target is busy by now' }), [
-    '12.345678 ms  CPU 3  push: nothing: lost a race: the target is busy by now',
+    '12.345678 ms  CPU 3  push from CPU 3: nothing: lost a race: the target is busy by now',
+  ]);
+  assert.deepEqual(text({ kind: 'push', task: 1, chosen: 6, moved: 1, reason: 'pulled' }), [
+    '12.345678 ms  CPU 3  push of hog-0-1001 from CPU 3: 1 task to CPU 6',
+  ]);
+});
+
+test('a policy file is told by its hook', () => {
+  assert.deepEqual(text({ kind: 'policy', task: 1, cpu: 5, chosen: 3, moved: 1, reason: 'pulled', why: 'newidle' }), [
+    '12.345678 ms  CPU 3  policy file, about hog-0-1001 of CPU 5: 1 task to CPU 3: newidle',
+  ]);
+  assert.deepEqual(text({ kind: 'policy', chosen: 6, reason: 'none', why: 'tick: kick' }), [
+    '12.345678 ms  CPU 3  policy file: CPU 6: tick: kick',
+  ]);
+  assert.deepEqual(text({ kind: 'policy', reason: 'avg_idle', why: 'newidleFailed: too short' }), [
+    '12.345678 ms  CPU 3  policy file: nothing: gated by avg_idle: newidleFailed: too short',
   ]);
 });
 

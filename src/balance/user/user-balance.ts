@@ -13,7 +13,10 @@ import * as progress from '../../sched/progress.ts';
 import * as rq from '../../sched/rq.ts';
 import { owes } from '../../sched/signals.ts';
 import { HOOK_NAMES, type PolicyDefinition, type PolicyHooks, type Search, type SelectKind } from './define-policy.ts';
-import { HookState, PolicyMistake, refusalOfCpu, reserveLines, Scheduler } from './scheduler.ts';
+import { HookNotes } from './hook-notes.ts';
+import { HookState, PolicyMistake } from './hook-state.ts';
+import { refusalOfCpu } from './refusals.ts';
+import { reserveLines, Scheduler } from './scheduler.ts';
 
 /** A policy file, evaluated for one run. */
 export interface PolicyModule {
@@ -36,6 +39,12 @@ const STEPS_PER_YIELD = 1000;
 /** Hook calls at one moment of simulated time at most: for each CPU and task, and besides. */
 const CALLS_AT_ONCE_EACH = 100;
 const CALLS_AT_ONCE = 100_000;
+
+/** What is not done when the hook says so. */
+const INSTEAD: Readonly<Record<string, string>> = {
+  tick: 'the base policy does no balancing at this tick',
+  newidle: 'the base policy does not search',
+};
 
 const Stage = { OWN: 0, BASE: 1, FAILED: 2, DONE: 3 } as const;
 const PENDING = 2;
@@ -60,10 +69,12 @@ export class UserBalance implements BalanceHooks {
   /** Searches that have yielded, by CPU. */
   readonly #searches: (Generator<unknown, unknown> | undefined)[] = [];
   readonly #searchLeft: Int32Array;
+  readonly #searchNotes: (HookNotes | null)[] = [];
   /** Hooks being called: one, or two; and what the outer one may do. */
   #depth = 0;
   #outerMayMove = false;
   #outerLocked = -1;
+  #outerNotes: HookNotes | null = null;
   /** Calls at the moment of the latest. */
   #moment = -1;
   #callsAtOnce = 0;
@@ -107,15 +118,20 @@ export class UserBalance implements BalanceHooks {
     if (selectCpu !== undefined) {
       const kind: SelectKind = (flags & Wake.TTWU) !== 0 ? 'wakeup' : (flags & Wake.FORK) !== 0 ? 'fork' : 'exec';
       const sync = (flags & Wake.SYNC) !== 0;
-      this.#enter(false);
+      this.#enter('selectCpu', false);
       let answer: unknown;
       try {
         answer = selectCpu(task, prev, kind, sync);
       } catch (error) {
         this.#fail('selectCpu', cpu, task, error);
       }
-      this.#leave('selectCpu', cpu, task);
-      if (answer !== undefined) return this.#checkAnswer(answer, task, cpu);
+      const { notes } = this.#state;
+      this.#leave('selectCpu', cpu, task, answer);
+      if (answer !== undefined) {
+        const chosen = this.#checkAnswer(answer, task, cpu);
+        notes?.placed(task, prev, chosen, flags);
+        return chosen;
+      }
     }
     return this.#base.selectTaskRqFair(task, prev, flags, cpu);
   }
@@ -123,9 +139,10 @@ export class UserBalance implements BalanceHooks {
   #checkAnswer(answer: unknown, task: number, cpu: number): number {
     const why =
       typeof answer === 'number'
-        ? refusalOfCpu(task, answer)
+        ? refusalOfCpu(task, answer)?.text
         : 'the answer is neither the number of a CPU nor undefined';
-    if (why !== '') this.#fail('selectCpu', cpu, task, new PolicyMistake(`it chose CPU ${shown(answer)}: ${why}`));
+    if (why !== undefined)
+      this.#fail('selectCpu', cpu, task, new PolicyMistake(`it chose CPU ${shown(answer)}: ${why}`));
     return answer as number;
   }
 
@@ -188,7 +205,7 @@ export class UserBalance implements BalanceHooks {
       return PENDING;
     }
     const left = this.#searchLeft[cpu]!;
-    const { done, value } = this.#call(name, cpu, -1, true, () => search.next(), left);
+    const { done, value } = this.#call(name, cpu, -1, true, () => search.next(), left, this.#searchNotes[cpu]);
     this.#searchLeft[cpu] = this.#module.meter.left - STEPS_PER_YIELD;
     if (done !== true) return PENDING;
     this.#searches[cpu] = undefined;
@@ -210,7 +227,7 @@ export class UserBalance implements BalanceHooks {
   fairCountChanged(cpu: number, before: number, after: number): void {
     const { fairCount } = this.#hooks;
     if (fairCount !== undefined) {
-      this.#enter(false);
+      this.#enter('fairCount', false);
       try {
         fairCount(cpu, before, after);
       } catch (error) {
@@ -256,7 +273,7 @@ export class UserBalance implements BalanceHooks {
   #tell(name: 'enqueue' | 'dequeue' | 'putPrev' | 'setNext', cpu: number, task: number): void {
     const hook = this.#hooks[name];
     if (hook === undefined) return;
-    this.#enter(false);
+    this.#enter(name, false);
     try {
       hook(cpu, task);
     } catch (error) {
@@ -308,8 +325,10 @@ export class UserBalance implements BalanceHooks {
     movesAllowed: boolean,
     action: () => R,
     steps: number = STEPS_PER_CALL,
+    notes: HookNotes | null = null,
   ): R {
-    this.#enter(movesAllowed);
+    this.#enter(hook, movesAllowed);
+    if (notes !== null) this.#state.notes = notes;
     this.#module.meter.left = Math.min(this.#module.meter.left, steps);
     let answer: R;
     try {
@@ -317,12 +336,12 @@ export class UserBalance implements BalanceHooks {
     } catch (error) {
       this.#fail(hook, cpu, task, error);
     }
-    this.#leave(hook, cpu, task);
+    this.#leave(hook, cpu, task, answer);
     return answer;
   }
 
   /** A hook that moves a task has others called, of those that are only told; they take from its steps. */
-  #enter(movesAllowed: boolean): void {
+  #enter(hook: string, movesAllowed: boolean): void {
     const state = this.#state;
     if (this.#depth++ === 0) {
       state.locked = -1;
@@ -330,8 +349,10 @@ export class UserBalance implements BalanceHooks {
     } else {
       this.#outerMayMove = state.movesAllowed;
       this.#outerLocked = state.locked;
+      this.#outerNotes = state.notes;
     }
     state.movesAllowed = movesAllowed;
+    state.notes = k.deciding ? new HookNotes(hook) : null;
     if (this.#moment !== k.now) {
       this.#moment = k.now;
       this.#callsAtOnce = 0;
@@ -340,18 +361,35 @@ export class UserBalance implements BalanceHooks {
   }
 
   /** A hook that caught what it was told it had done wrong has done it wrong all the same. */
-  #leave(hook: string, cpu: number, task: number): void {
+  #leave(hook: string, cpu: number, task: number, answer?: unknown): void {
+    const { notes } = this.#state;
     if (--this.#depth === 0) {
       this.#state.movesAllowed = false;
+      this.#state.notes = null;
     } else {
       this.#state.movesAllowed = this.#outerMayMove;
       this.#state.locked = this.#outerLocked;
+      this.#state.notes = this.#outerNotes;
     }
     if (this.#state.mistake !== null || this.#module.meter.left < 0) this.#fail(hook, cpu, task, this.#state.mistake);
     if (this.#callsAtOnce > CALLS_AT_ONCE + CALLS_AT_ONCE_EACH * k.nrTasks) {
       const calls = `hooks were called ${this.#callsAtOnce} times without time passing: they keep each other busy`;
       this.#fail(hook, cpu, task, new PolicyMistake(calls));
     }
+    if (notes !== null) this.#endNotes(notes, cpu, task, answer);
+  }
+
+  /** A search that goes on keeps its notes; an answered `selectCpu` leaves the record of the placement. */
+  #endNotes(notes: HookNotes, cpu: number, task: number, answer: unknown): void {
+    const { hook } = notes;
+    if (hook === 'selectCpu' && answer !== undefined) return;
+    const search = hook === 'newidle' || hook === 'newidleFailed';
+    const inSteps = search && typeof answer === 'object' && answer !== null;
+    this.#searchNotes[cpu] = null;
+    if (!inSteps) notes.ended(cpu, task, answer === true ? (INSTEAD[hook] ?? '') : '');
+    else if ('done' in answer && answer.done === true) {
+      notes.ended(cpu, task, 'value' in answer && answer.value === true ? (INSTEAD[hook] ?? '') : '');
+    } else this.#searchNotes[cpu] = notes;
   }
 
   #fail(hook: string, cpu: number, task: number, thrown: unknown): never {
