@@ -238,6 +238,10 @@ describe('how many CPUs a wakeup may look at', () => {
     }
   });
 
+  test('spec 22 check 13: is 10 of 16 at half of the capacity, and 0 at 86 %', () => {
+    assert.deepEqual([scanned(16, 50), scanned(16, 86)], [10, 0]);
+  });
+
   test('is not touched by a newidle pass, nor by one of a domain that is no LLC', () => {
     assert.equal(scanned(8, 0, Idle.NEWLY_IDLE), 0);
     const m = still(machine(8, { threads: 2 }));
