@@ -99,11 +99,13 @@ export class LoadComparison {
   findIdlestGroup(domain: number, task: number, cpu: number): number {
     const { sd } = k;
     const base = sd.ringBase[domain]!;
+    const length = sd.ringLength[domain]!;
+    const start = sd.ringStart[domain]!;
     let local = Number.POSITIVE_INFINITY;
     let least = Number.POSITIVE_INFINITY;
     let idlest = -1;
-    for (let i = 0; i < sd.ringLength[domain]!; i++) {
-      const group = sd.lists[base + i]!;
+    for (let i = 0; i < length; i++) {
+      const group = sd.lists[base + ((start + i) % length)]!;
       if (!this.#lookFor(task, group)) continue;
       const average = this.#average();
       if (sd.groupHas(group, cpu)) {
@@ -137,6 +139,8 @@ export class LoadComparison {
       this.#add(cpu);
       nrRunning += rq.nrRunning[cpu]!;
     }
+    // All of its CPUs are struck from the pass.
+    if (this.#min === Number.POSITIVE_INFINITY) this.#min = 0;
     this.#rank =
       nrRunning > weight ? Rank.OVERLOADED : sd.sgcImbalance[sd.groupSgc[group]!] !== 0 ? Rank.IMBALANCED : Rank.OTHER;
   }
