@@ -4,14 +4,16 @@
  *
  *   { "cpus": [ { "cpu", "node", "package", "die", "smt": [cpu..], "caches": [ { "level", "type", "size": "32K",
  *                 "cpus": [cpu..] } ], "llc"?, "cluster"?: [cpu..], "capacity"?, "priority"?, "online"? } ],
- *     "nodes": [ { "node", "cpus": [cpu..], "distance": [to nodes[0]..] } ] }
+ *     "nodes": [ { "node", "cpus": [cpu..], "distance": [to nodes[0]..] } ],
+ *     "perf_domains"?: [ { "cpus": [cpu..], "states": [ { "frequency_khz", "power" }, .. by rising frequency ] } ] }
  */
 import { UserError } from '../base/errors.ts';
 import { formatJsonPath, type JsonPath, parseJson, placeInJson } from './json-place.ts';
 import { assembleMachine, DisjointSets, MAX_NODES } from './machine-parts.ts';
 import { parseSize } from './size.ts';
-import { type Cache, MAX_CPUS, type NumaNode, type Topology } from './topology.ts';
+import { type Cache, MAX_CPUS, type NumaNode, type PerfDomain, type Topology } from './topology.ts';
 
+const MAX_STATES = 1024;
 const CACHE_TYPES = ['Data', 'Instruction', 'Unified'] as const;
 
 /** Throws `UserError` with line and column. */
@@ -96,6 +98,33 @@ export function topologyFromJson(text: string, name: string): Topology {
     distance: (a, b) => distance[index.get(a) ?? -1]?.[index.get(b) ?? -1],
     capacity,
     priority,
+    perfDomains: readPerfDomains(read, root['perf_domains'] ?? [], known),
+  });
+}
+
+/** The energy model. @spec 05 §8 */
+function readPerfDomains(read: Reader, value: unknown, known: ReadonlySet<number>): PerfDomain[] {
+  const seen = new Set<number>();
+  return read.array(value, ['perf_domains'], MAX_CPUS).map((entry, i) => {
+    const at = ['perf_domains', i];
+    const o = read.object(entry, at);
+    const cpus = read.cpus(o['cpus'], [...at, 'cpus'], known);
+    if (cpus.length === 0) read.fail([...at, 'cpus'], 'a performance domain without CPUs');
+    cpus.forEach((cpu) => {
+      if (seen.has(cpu)) read.fail([...at, 'cpus'], `CPU ${cpu} is in a performance domain already`);
+      seen.add(cpu);
+    });
+    let last = 0;
+    const states = read.array(o['states'], [...at, 'states'], MAX_STATES).map((state, j) => {
+      const here = [...at, 'states', j];
+      const { frequency_khz, power } = read.object(state, here);
+      const frequencyKhz = read.integer(frequency_khz, [...here, 'frequency_khz'], 1, 1_000_000_000);
+      if (frequencyKhz <= last) read.fail([...here, 'frequency_khz'], 'the frequencies do not rise');
+      last = frequencyKhz;
+      return { frequencyKhz, power: read.positive(power, [...here, 'power']) };
+    });
+    if (states.length === 0) read.fail([...at, 'states'], 'a performance domain without states');
+    return { cpus, states };
   });
 }
 
@@ -141,6 +170,11 @@ class Reader {
   integer(value: unknown, path: JsonPath, low: number, high: number): number {
     if (typeof value === 'number' && Number.isInteger(value) && value >= low && value <= high) return value;
     return this.fail(path, `expected an integer within ${low}..${high}`);
+  }
+
+  positive(value: unknown, path: JsonPath): number {
+    if (typeof value === 'number' && value > 0 && value <= 1e12) return value;
+    return this.fail(path, 'expected a number above 0');
   }
 
   cpus(value: unknown, path: JsonPath, known: ReadonlySet<number>): number[] {

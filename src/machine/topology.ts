@@ -168,6 +168,30 @@ function checkTopology(t: Topology): void {
   // A core that straddles LLCs or nodes would make the kernel refuse to build its domains (spec 04 §1).
   within(t, t.core, t.llc, 'core', 'last-level cache', fail);
   within(t, t.core, t.node, 'core', 'node', fail);
+  checkPerfDomains(t, fail);
+}
+
+/** As a driver could register them: CPUs alike, in one domain each; states of rising frequency. @spec 05 §8 */
+function checkPerfDomains(t: Topology, fail: (what: string) => never): void {
+  const seen = new Set<number>();
+  t.perfDomains.forEach(({ cpus, states }, i) => {
+    if (cpus.length === 0) fail(`performance domain ${i} has no CPUs`);
+    if (states.length === 0) fail(`performance domain ${i} has no states`);
+    for (const cpu of cpus) {
+      if (!(cpu >= 0 && cpu < t.nrCpus)) fail(`performance domain ${i} has CPU ${cpu}, which is not there`);
+      if (seen.has(cpu)) fail(`CPU ${cpu} is in two performance domains`);
+      seen.add(cpu);
+      if (t.capacity[cpu] !== t.capacity[cpus[0]!]) {
+        fail(`CPUs ${cpus[0]} and ${cpu} of performance domain ${i} differ in capacity`);
+      }
+    }
+    let last = 0;
+    for (const { frequencyKhz, power } of states) {
+      if (!(frequencyKhz > last)) fail(`the frequencies of performance domain ${i} do not rise`);
+      if (!(power > 0)) fail(`performance domain ${i} has a state of power ${power}`);
+      last = frequencyKhz;
+    }
+  });
 }
 
 function within(

@@ -103,3 +103,33 @@ test('property: the place of a value is where its text begins', () => {
     }),
   );
 });
+
+test('an energy model', () => {
+  const cpus = '{"cpus": [{"cpu": 0, "capacity": 446}, {"cpu": 1, "capacity": 446}, {"cpu": 2}]';
+  const pd = (list: string, states: string) => `{"cpus": [${list}], "states": [${states}]}`;
+  const low = '{"frequency_khz": 500, "power": 2.5}';
+  const high = '{"frequency_khz": 900, "power": 7}';
+  const t = topologyFromJson(`${cpus}, "perf_domains": [${pd('1, 0', `${low}, ${high}`)}, ${pd('2', high)}]}`, 'm');
+  assert.deepEqual(t.perfDomains, [
+    {
+      cpus: [0, 1],
+      states: [
+        { frequencyKhz: 500, power: 2.5 },
+        { frequencyKhz: 900, power: 7 },
+      ],
+    },
+    { cpus: [2], states: [{ frequencyKhz: 900, power: 7 }] },
+  ]);
+  const bad = (domains: string, what: RegExp, column: number) =>
+    refused(`${cpus},\n"perf_domains": [${domains}]}`, what, 2, column);
+  bad(pd('0, 3', low), /no CPU 3/, 31);
+  bad(`${pd('0', low)}, ${pd('0', low)}`, /CPU 0 is in a performance domain already/, 92);
+  bad(pd('0', `${high}, ${low}`), /do not rise/, 97);
+  bad(pd('0', ''), /without states/, 42);
+  bad(pd('', low), /without CPUs/, 27);
+  bad(pd('0', '{"frequency_khz": 500, "power": 0}'), /above 0/, 75);
+  assert.throws(
+    () => topologyFromJson(`${cpus}, "perf_domains": [${pd('0, 2', low)}]}`, 'm'),
+    /CPUs 0 and 2 of performance domain 0 differ in capacity/,
+  );
+});

@@ -96,7 +96,7 @@ test('the whole machine is kept', () => {
     nodes: [0, 1, 2, 3, 4, 9],
     distance: Array.from({ length: 6 }, (_, i) => Array.from({ length: 6 }, (_, j) => (i === j ? 10 : 21))),
     caches: [{ level: 2, type: 'Unified', sizeBytes: 4096, cpus: [0, 1] }],
-    perfDomains: [{ cpus: [0, 1], states: [{ frequencyKhz: 1000, power: 1.5 }] }],
+    perfDomains: [{ cpus: [0], states: [{ frequencyKhz: 1000, power: 1.5 }] }],
     hybrid: true,
   });
   const events = [{ kind: Ev.RESCHEDULE_ENTRY, timeNs: 10, cpu: 299, task: IDLE_TASK, args: [] }];
