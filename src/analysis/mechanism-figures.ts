@@ -30,6 +30,35 @@ export const MECHANISM_FIGURES: readonly FigureSpec[] = [
     nullWhen: 'nohz balancing is off',
   },
   {
+    pattern: 'eas.placements',
+    unit: 'count',
+    better: null,
+    meaning: 'Wakeups that were placed by energy, whether the task stayed or not.',
+    nullWhen: 'energy-aware placement is off',
+  },
+  {
+    pattern: 'eas.moved',
+    unit: 'count',
+    better: null,
+    meaning: 'Of those, wakeups that sent the task to another CPU than it was on.',
+    nullWhen: 'energy-aware placement is off',
+  },
+  {
+    pattern: 'eas.overutilized',
+    unit: 'count',
+    better: 'less',
+    meaning:
+      'Wakeups that were placed without regard to energy, for some CPU of the machine had less than a fifth of its capacity left.',
+    nullWhen: 'energy-aware placement is off',
+  },
+  {
+    pattern: 'eas.search_ms',
+    unit: 'ms',
+    better: 'less',
+    meaning: 'CPU time spent on placing by energy, by the cost profile; summed over CPUs.',
+    nullWhen: 'energy-aware placement is off',
+  },
+  {
     pattern: 'steal.attempts',
     unit: 'count',
     better: null,

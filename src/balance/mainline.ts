@@ -11,6 +11,7 @@ import { charge } from '../sched/signals.ts';
 import { raiseSchedSoftirq } from '../sched/softirq.ts';
 import { Reason } from '../trace/decisions.ts';
 import { ActiveCallback } from './active-callback.ts';
+import { EnergyPlacement } from './energy.ts';
 import { Idle, LbEnv } from './env.ts';
 import { decideNewidle } from './explain-pass.ts';
 import { because, decidePlacement } from './explain-placement.ts';
@@ -52,6 +53,7 @@ export class MainlineBalance implements BalanceHooks {
   readonly #searches: boolean;
   readonly #idleSearch: IdleSearch;
   readonly #idlestSearch: IdlestSearch;
+  readonly #energy: EnergyPlacement | null;
   readonly #lb: LoadBalancer;
   readonly #active: ActiveCallback | null;
   readonly #newidle: Newidle;
@@ -65,7 +67,7 @@ export class MainlineBalance implements BalanceHooks {
   readonly #mode: Uint8Array;
   readonly #search: Uint8Array;
 
-  constructor(policy: Pick<Policy, 'parts' | 'mechanisms'>, nrCpus: number) {
+  constructor(policy: Pick<Policy, 'parts' | 'mechanisms' | 'tunables'>, nrCpus: number) {
     const { parts, mechanisms } = policy;
     this.#parts = parts;
     this.#steal = parts.steal === 'on' || parts.newidle === 'steal' ? new TaskStealing(nrCpus, mechanisms.steal) : null;
@@ -77,6 +79,7 @@ export class MainlineBalance implements BalanceHooks {
       (this.#steal === null ? 0 : Watch.FAIR_COUNT) |
       (this.#shared === null ? 0 : Watch.QUEUE | Watch.RUN) |
       (this.push === null ? 0 : Watch.QUEUE | Watch.RUN | Watch.IDLE);
+    this.#energy = policy.tunables.energyAware ? new EnergyPlacement() : null;
     this.#active = parts.active === 'callback' ? new ActiveCallback(nrCpus) : null;
     const { groupMetric, wakeupScope } = mechanisms.fault;
     const byLoad = groupMetric === 'mainline' ? null : new LoadComparison(groupMetric);
@@ -93,6 +96,7 @@ export class MainlineBalance implements BalanceHooks {
   }
 
   started(): void {
+    this.#energy?.started();
     this.#nohzLlcs?.started();
     this.#steal?.started();
     this.#shared?.started();
@@ -100,7 +104,7 @@ export class MainlineBalance implements BalanceHooks {
   }
 
   counters(): readonly Counter[] {
-    const mechanisms = [this.#steal, this.#shared, this.push, this.#active];
+    const mechanisms = [this.#steal, this.#shared, this.push, this.#active, this.#energy];
     const counted = mechanisms.flatMap((mechanism) => mechanism?.counters() ?? []);
     if (this.#parts.active !== 'off') {
       counted.push(['active.stops', this.#lb.stops], ['active.rt_preempted', this.#lb.rtPreempted]);
@@ -129,7 +133,7 @@ export class MainlineBalance implements BalanceHooks {
       if (k.deciding) decidePlacement(task, prev, because(prev, 'the policy says: stay'), flags);
       return prev;
     }
-    return selectTaskRqFair(this.#idleSearch, this.#idlestSearch, task, prev, flags, cpu);
+    return selectTaskRqFair(this.#idleSearch, this.#idlestSearch, task, prev, flags, cpu, this.#energy);
   }
 
   newidleBegin(cpu: number): boolean {

@@ -4,10 +4,11 @@ import { k } from '../sched/kernel.ts';
 import { taskHLoad, taskUtilEst } from '../sched/load-avg.ts';
 import * as rq from '../sched/rq.ts';
 import * as tasks from '../sched/tasks.ts';
+import { clampedUtil } from '../sched/uclamp.ts';
 
 /** The task leaves a fifth of the CPU's capacity free. */
 export function taskFitsCpu(task: number, cpu: number): boolean {
-  return taskUtilEst(task) * 1280 < rq.cpuCapacity[cpu]! * 1024;
+  return clampedUtil(taskUtilEst(task), task) * 1280 < rq.cpuCapacity[cpu]! * 1024;
 }
 
 /** `task` -1: nothing of CFS runs. */

@@ -10,6 +10,7 @@ import { allowed, freeCpu, idleCpu, schedIdleCpu } from '../sched/predicates.ts'
 import * as rq from '../sched/rq.ts';
 import { charge } from '../sched/signals.ts';
 import * as tasks from '../sched/tasks.ts';
+import { clampedUtil } from '../sched/uclamp.ts';
 import { because, scanned } from './explain-placement.ts';
 import { sisPropCharge, sisPropLimit } from './sis-prop.ts';
 import { sharesCache } from './wake-affine.ts';
@@ -44,7 +45,7 @@ export class IdleSearch {
     let util = 0;
     if (k.asymCpucapacity) {
       syncEntityLoadAvg(task);
-      util = taskUtilEst(task);
+      util = clampedUtil(taskUtilEst(task), task);
     }
     // CPUs that are near at hand are looked at first; the own one costs nothing.
     this.#scanned = (target !== k.thisCpu ? 1 : 0) + (prev !== target && prev !== k.thisCpu ? 1 : 0);

@@ -7,6 +7,7 @@ import { allowed } from '../sched/predicates.ts';
 import * as rq from '../sched/rq.ts';
 import * as tasks from '../sched/tasks.ts';
 import { State } from '../sched/tasks.ts';
+import type { EnergyPlacement } from './energy.ts';
 import { because, decidePlacement } from './explain-placement.ts';
 import type { IdlestSearch } from './find-idlest.ts';
 import type { IdleSearch } from './select-idle-sibling.ts';
@@ -19,9 +20,10 @@ export function selectTaskRqFair(
   prev: number,
   flags: number,
   cpu: number,
+  energy: EnergyPlacement | null = null,
 ): number {
   if (k.deciding) forget();
-  const chosen = select(idle, idlest, task, prev, flags, cpu);
+  const chosen = select(idle, idlest, task, prev, flags, cpu, energy);
   if (k.deciding) decidePlacement(task, prev, chosen, flags);
   return chosen;
 }
@@ -33,6 +35,7 @@ function select(
   prev: number,
   flags: number,
   cpu: number,
+  energy: EnergyPlacement | null,
 ): number {
   const { sd } = k;
   const waker = rq.curr[cpu]!;
@@ -42,6 +45,10 @@ function select(
   let wantAffine = false;
   if ((flags & Wake.TTWU) !== 0) {
     recordWakee(waker, task);
+    if (energy !== null) {
+      const efficient = energy.place(task, prev);
+      if (efficient >= 0) return because(efficient, 'find_energy_efficient_cpu: the least energy more, prev if equal');
+    }
     wantAffine = !wakeWide(waker, task, cpu) && allowed(task, cpu);
     if (k.deciding && !wantAffine)
       lookedAt(allowed(task, cpu) ? 'not affine: wake_wide' : 'not affine: not allowed', [cpu]);

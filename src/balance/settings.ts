@@ -113,6 +113,7 @@ export const SETTINGS: Readonly<Record<string, Setting>> = {
   sis_prop_fuzz: tunable('sisPropFuzz', 'int', 'SIS_PROP: 512 as up to 5.11; 0 as in 6.1', 0, 1 << 20),
   nr_migrate: tunable('nrMigrate', 'int', 'tasks a balance pass looks at', 1, 1024),
   child_runs_first: ofClass('cfs', tunable('childRunsFirst', 'bool', 'a forked child preempts its parent')),
+  energy_aware: tunable('energyAware', 'bool', 'wakeups are placed by energy, on machines with an energy model'),
   cfs_bandwidth_slice: tunable('cfsBandwidthSliceNs', 'ns', 'runtime a CPU takes from its group at a time', 1000),
   rt_runtime: tunable('rtRuntimeNs', 'ns', 'real-time tasks may run this long each rt_period; -1: no limit', -1),
   rt_period: tunable('rtPeriodNs', 'ns', 'period of rt_runtime', 1_000_000),

@@ -113,6 +113,8 @@ export interface Tunables {
   rtPeriodNs: number;
   rrTimesliceMs: number;
   autogroup: boolean;
+  /** sched_energy_aware, and all else that the kernel asks of frequencies. @spec 05 §8 */
+  energyAware: boolean;
 }
 
 export const DEFAULT_TUNABLES: Readonly<Tunables> = {
@@ -133,6 +135,7 @@ export const DEFAULT_TUNABLES: Readonly<Tunables> = {
   rtPeriodNs: 1_000_000_000,
   rrTimesliceMs: 100,
   autogroup: false,
+  energyAware: false,
 };
 
 /** How the machine around the scheduler behaves. */

@@ -23,6 +23,7 @@ import { stopAndMigrate } from './stopper.ts';
 import { setPolicyFields } from './task-changes.ts';
 import * as tasks from './tasks.ts';
 import { Class, Policy, State, TASK_NORMAL } from './tasks.ts';
+import { setClamps } from './uclamp.ts';
 import { selectTaskRq, tryToWakeUp } from './wakeup.ts';
 import { scaleDown } from './weight.ts';
 
@@ -47,6 +48,7 @@ export function createTask(kind: number, parent: number, index: number): number 
   tasks.perCpuKthread[task] = spec.kthread && tasks.nrAllowed[task] === 1 ? 1 : 0;
   if (spec.group >= 0) tasks.group[task] = spec.group + 1;
   setBirthPolicy(task, spec, parent);
+  setClamps(task, spec.utilMin ?? -1, spec.utilMax ?? -1);
   setLoadWeight(task, false);
   avg.loadAvg[AVG_SE + task] = scaleDown(se.weight[task]!);
   k.programs.start(task, kind, parent, index);
@@ -68,6 +70,8 @@ function inherit(task: number, parent: number): void {
   tasks.lastWakee[task] = tasks.lastWakee[parent]!;
   tasks.wakeeFlips[task] = tasks.wakeeFlips[parent]!;
   tasks.wakeeFlipDecay[task] = tasks.wakeeFlipDecay[parent]!;
+  tasks.utilMin[task] = tasks.utilMin[parent]!;
+  tasks.utilMax[task] = tasks.utilMax[parent]!;
 }
 
 /** Policy and nice level: the kind's, or the parent's where the kind says so. */

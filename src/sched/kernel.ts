@@ -144,6 +144,8 @@ class KernelState {
   maxCpuCapacity = 0;
   /** Energy-aware placement is possible and on. @spec 05 §8 */
   energyAware = false;
+  /** Some task has or had a utilisation clamp: see uclamp.ts. */
+  clamps = false;
   /** The system-wide try-lock of SD_SERIALIZE domains: the CPU that holds it, or -1. */
   balancingLock = -1;
 

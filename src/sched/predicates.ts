@@ -5,6 +5,7 @@ import { GROUP_ENTITIES } from './entity.ts';
 import { k } from './kernel.ts';
 import * as rq from './rq.ts';
 import * as tasks from './tasks.ts';
+import { cpuUtilMax } from './uclamp.ts';
 
 /** Nothing at all runs on the CPU or is about to. */
 export function idleCpu(cpu: number): boolean {
@@ -46,8 +47,9 @@ export function firstActiveCpu(): number {
   return k.cpuActive.indexOf(1);
 }
 
-/** Less than 20 % of the CPU's capacity is left. @spec 05 §8 */
+/** Less than 20 % of the CPU's capacity is left, and some task there wants more of it. @spec 05 §8 */
 export function cpuOverutilized(cpu: number): boolean {
-  const util = Math.min(Math.max(avg.utilAvg[cpu]!, cfs.utilEstEnqueued[cpu]!), rq.cpuCapacityOrig[cpu]!);
+  const used = Math.min(Math.max(avg.utilAvg[cpu]!, cfs.utilEstEnqueued[cpu]!), rq.cpuCapacityOrig[cpu]!);
+  const util = Math.min(used, cpuUtilMax(cpu));
   return !(util * 1280 < rq.cpuCapacity[cpu]! * 1024);
 }

@@ -38,6 +38,7 @@ const OP_NAMES: readonly OpName[] = [
   'setAffinity',
   'setNice',
   'setPolicy',
+  'setClamps',
   'setGroup',
   'yield',
   'loop',
@@ -161,6 +162,8 @@ export function compilePrograms(
         return [i.of === 'self' ? -1 : i.of, i.nice];
       case 'setPolicy':
         return [POLICY_NUMBERS[i.policy], i.priority, i.sliceNs ?? 0];
+      case 'setClamps':
+        return [i.min, i.max];
       case 'setGroup':
         return [i.group + 1];
       case 'loop':

@@ -38,6 +38,7 @@ import { setAffinity, setGroup, setNice, setPolicy } from './task-changes.ts';
 import { armTimer } from './task-timers.ts';
 import * as tasks from './tasks.ts';
 import { Class, State } from './tasks.ts';
+import { setClamps } from './uclamp.ts';
 
 /** So many steps at one instant are a program that never uses time. */
 const MAX_STEPS_AT_ONCE = 4_000_000;
@@ -258,6 +259,10 @@ function step(cpu: number, task: number): boolean {
     case Op.setPolicy:
       setPolicy(task, args[at]!, args[at + 1]!);
       tasks.customSlice[task] = args[at + 2]!;
+      return nextInstruction(task);
+
+    case Op.setClamps:
+      setClamps(task, args[at]!, args[at + 1]!);
       return nextInstruction(task);
 
     case Op.setGroup:

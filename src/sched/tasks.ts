@@ -77,6 +77,9 @@ export const hot = columns.u8();
 export const timeSlice = columns.i32();
 /** Slice asked for, ns; 0: the base slice. */
 export const customSlice = columns.f64();
+/** uclamp.ts */
+export const utilMin = columns.i32();
+export const utilMax = columns.i32(1024);
 export const numaPreferred = columns.i32(-1);
 // Accounting. @spec 09
 export const nrMigrations = columns.f64();

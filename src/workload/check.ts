@@ -25,6 +25,8 @@ export function checkWorkload(w: Workload): void {
     if (rt && !(kind.priority >= 1 && kind.priority <= 99))
       fail(`${kind.policy} priority ${kind.priority} is not within 1..99`);
     if (kind.cpus !== null) checkCpus(kind.cpus, fail);
+    checkClamp(kind.utilMin ?? 0, 0, fail);
+    checkClamp(kind.utilMax ?? 0, 0, fail);
     if (kind.group >= w.groups.length) fail(`control group ${kind.group} does not exist`);
     checkProgram(w, kind.program, fail);
     if (k === 0 && kind.program.length === 0) fail('the main task has no program');
@@ -51,6 +53,11 @@ export function checkWorkload(w: Workload): void {
     if (g.quotaNs !== null && g.quotaNs < 1_000_000) fail(`quota ${g.quotaNs} ns is below 1 ms`);
     if (g.periodNs < 1_000_000 || g.periodNs > 1_000_000_000) fail(`period ${g.periodNs} ns is not within 1 ms..1 s`);
   }
+}
+
+function checkClamp(value: number, least: number, fail: (what: string) => never): void {
+  if (!Number.isInteger(value) || value < least || value > 1024)
+    fail(`utilisation clamp ${value} is not within ${least}..1024`);
 }
 
 function checkProgram(w: Workload, program: readonly Instruction[], fail: (what: string) => never): void {
@@ -147,6 +154,10 @@ function checkProgram(w: Workload, program: readonly Instruction[], fail: (what:
       }
       case 'setNice':
         if (i.nice < -20 || i.nice > 19) fail(`nice ${i.nice} is not within -20..19`);
+        break;
+      case 'setClamps':
+        checkClamp(i.min, -1, fail);
+        checkClamp(i.max, -1, fail);
         break;
       case 'setGroup':
         if (i.group >= w.groups.length) fail(`control group ${i.group} does not exist`);

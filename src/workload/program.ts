@@ -104,6 +104,8 @@ export type Instruction =
   | { readonly op: 'setNice'; readonly of: 'self' | number; readonly nice: number }
   /** `sliceNs`: a custom slice of a fair task, for schedulers that have them (6.12 and later); absent: the base slice. */
   | { readonly op: 'setPolicy'; readonly policy: SchedPolicy; readonly priority: number; readonly sliceNs?: number }
+  /** Utilisation clamps, 0..1024; -1 leaves one as it is. */
+  | { readonly op: 'setClamps'; readonly min: number; readonly max: number }
   /** Join a cgroup (index into `cgroups`), or the root group (-1). */
   | { readonly op: 'setGroup'; readonly group: number }
   | { readonly op: 'yield' }
@@ -143,6 +145,9 @@ export interface TaskKind {
   readonly workingSetBytes: number;
   /** Part of its time (0..1) that the task waits for memory: how much slower it is away from its memory's node. Default 0. */
   readonly memoryBound?: number;
+  /** Utilisation clamps, 0..1024; absent: inherited from the parent (none for main). */
+  readonly utilMin?: number;
+  readonly utilMax?: number;
   /** A kernel thread; bound ones (a single CPU) are never moved. */
   readonly kthread: boolean;
   /** Threads of one process share an address space (cheaper switches): equal numbers, -1 for own. */

@@ -101,10 +101,7 @@ class Compiler {
   }
 
   #warnOnce(): void {
-    const { tasks, global } = this.#model;
-    const clamped = tasks.find((t) => [t, ...t.phases].some((p) => p.utilMin !== undefined || p.utilMax !== undefined));
-    if (clamped !== undefined)
-      this.#warn(`util_min and util_max (of ${quote(clamped.name)}) have no effect here`, clamped.at);
+    const { global } = this.#model;
     const silent = global.ftrace.filter((c) => c !== 'main' && c !== 'task');
     if (silent.length > 0) this.#warnings.add(`no trace markers are written for ${silent.join(', ')}`);
   }
@@ -116,6 +113,7 @@ class Compiler {
     const start: Instruction[] = [{ op: 'rename', comm: `${task.name}-%d` }];
     if (cpus !== null) start.push({ op: 'setAffinity', of: 'self', cpus });
     start.push(...this.#sched(task.sched ?? {}, policy, task.at, true));
+    start.push(...clamps(task));
     if (task.taskgroup !== undefined) start.push(this.#group(task.taskgroup, policy, task.at));
     if (task.delayUs > 0) start.push({ op: 'sleep', time: fixed(task.delayUs * 1000), state: 'S' });
     start.push({ op: 'begin' });
@@ -150,6 +148,7 @@ class Compiler {
         policy = phase.sched.policy ?? policy;
         out.push(...this.#sched(phase.sched, policy, phase.at, false));
       }
+      out.push(...clamps(phase));
       if (phase.taskgroup !== undefined) out.push(this.#group(phase.taskgroup, policy, phase.at));
       out.push(...loop(Math.max(0, phase.loop), ...this.#pass(phase, task, held)));
     });
@@ -256,4 +255,9 @@ function isPause(event: RtAppEvent): boolean {
 
 function forksForEver(task: RtAppTask): boolean {
   return task.phases.some((p) => (task.loop < 0 || p.loop < 0) && p.events.some((e) => e.type === 'fork'));
+}
+
+/** @spec 25 §11.5 */
+function clamps({ utilMin = -1, utilMax = -1 }: Pick<RtAppPhase, 'utilMin' | 'utilMax'>): Instruction[] {
+  return utilMin < 0 && utilMax < 0 ? [] : [{ op: 'setClamps', min: utilMin, max: utilMax }];
 }
