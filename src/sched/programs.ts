@@ -33,7 +33,7 @@ export class Programs {
   endTime = Number.POSITIVE_INFINITY;
   /** A program has said `stop`. */
   stopped = false;
-  /** Tasks started in all but the main one: labgen's slots. */
+  /** Tasks of the load started so far: labgen's slots. */
   #slots = 0;
 
   constructor(workload: Workload) {
@@ -80,10 +80,10 @@ export class Programs {
     this.#seed(task, kind, progress.index[task]!);
   }
 
-  /** labgen seeds by the order of starts, its controller (kind 0) not among them. */
+  /** labgen seeds by the order in which it starts tasks; kinds without a name (itself, the guest's own) are not its. */
   #seed(task: number, kind: number, index: number): void {
     const { seed } = k.config;
-    if (this.workload.seeding === 'labgen' && kind > 0) {
+    if (this.workload.seeding === 'labgen' && progress.named[task] !== 0) {
       this.random.setState(task, seed * 1_000_003 + this.#slots++ * 7919 + (kind - 1));
     } else {
       this.random.seed(task, seed, `task ${kind}`, index);
