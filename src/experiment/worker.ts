@@ -9,7 +9,7 @@ import { RECORDINGS } from '../trace/recorder.ts';
 import type { Schedstat } from '../trace/schedstat.ts';
 import type { TraceSink } from '../trace/sink.ts';
 import { tee } from '../trace/tee.ts';
-import { LOAD_BEGINS } from './fidelity/guest.ts';
+import { LOAD_BEGINS, REPETITION_BEGINS } from './fidelity/guest.ts';
 import { discardUnfinished } from './output-file.ts';
 import { type RunPlan, type RunResult, simulate } from './simulate.ts';
 import { openTraceFile } from './trace-file.ts';
@@ -90,6 +90,8 @@ function perform(
       labSink,
       atMark(LOAD_BEGINS, () => {
         schedstatBefore = takeSchedstat();
+      }),
+      atMark(REPETITION_BEGINS, () => {
         if (start != null) takeOver(start);
       }),
     );

@@ -283,7 +283,7 @@ const PROFILES: readonly CostProfile[] = [
     detachNs: 5000,
     attachNs: 1500,
     forkNs: 100_000,
-    exitNs: 60_000,
+    exitNs: 180_000,
     tickRestartNs: 1000,
     wakeCallNs: 9800,
     sleepCallNs: 1500,

@@ -129,7 +129,7 @@ export function doExit(cpu: number, task: number): void {
   k.rcuBusyUntil = k.now + k.config.environment.rcuGraceNs;
   const { programs } = k;
   if (k.tracing) recordTask(Ev.SCHED_PROCESS_EXIT, cpu, task, tracePrio(task));
-  charge(cpu, k.costs.exitNs);
+  if (k.emulator === null) charge(cpu, k.costs.exitNs);
   programs.alive--;
   const parent = progress.parent[task]!;
   if (parent >= 0 && tasks.alive[parent] !== 0) {

@@ -8,6 +8,7 @@ import { Policy, State } from './tasks.ts';
 
 const OP_NAMES: readonly OpName[] = [
   'run',
+  'system',
   'runtime',
   'hog',
   'sleep',
@@ -115,6 +116,7 @@ export function compilePrograms(
   const encode = (i: Instruction): number[] => {
     switch (i.op) {
       case 'run':
+      case 'system':
         return [duration(i.work)];
       case 'runtime':
         return [i.ns];

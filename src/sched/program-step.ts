@@ -43,6 +43,9 @@ import { setClamps } from './uclamp.ts';
 /** So many steps at one instant are a program that never uses time. */
 const MAX_STEPS_AT_ONCE = 4_000_000;
 
+/** Work in a call is done in parts of so many ns, as others come and go meanwhile. */
+const PART_NS = 20_000;
+
 /** Runs the current task's program until the CPU has something else to attend to (true), or it computes (false). */
 export function runProgram(cpu: number, task: number): boolean {
   if (k.refills && progress.refillNs[task]! > 0) {
@@ -59,7 +62,7 @@ export function runProgram(cpu: number, task: number): boolean {
 function step(cpu: number, task: number): boolean {
   const p = k.programs;
   countStep(task);
-  if (k.now >= p.endTime && progress.named[task] !== 0) return exit(cpu, task);
+  if (k.now >= p.endTime && progress.named[task] !== 0) return leave(cpu, task);
   const pc = progress.pc[task]!;
   const at = pc * ARGS;
   const { args } = p.code;
@@ -67,6 +70,10 @@ function step(cpu: number, task: number): boolean {
   switch (p.code.op[pc]) {
     case Op.run:
       if (phase === Phase.START) return beginWork(task, p.draw(task, args[at]!));
+      return phase === Phase.COMPUTE ? compute(cpu, task) : nextInstruction(task);
+
+    case Op.system:
+      if (phase === Phase.START) return beginCall(task, p.draw(task, args[at]!));
       return phase === Phase.COMPUTE ? compute(cpu, task) : nextInstruction(task);
 
     case Op.send:
@@ -209,21 +216,18 @@ function step(cpu: number, task: number): boolean {
     }
 
     case Op.fork: {
-      if (phase === Phase.START) {
-        progress.work[task] = 0;
-        progress.phase[task] = Phase.COMPUTE;
-      }
-      const done = progress.work[task]!;
+      if (phase === Phase.START) progress.forked[task] = 0;
+      const done = progress.forked[task]!;
       if (done >= args[at + 1]!) return nextInstruction(task);
       // Where instructions are counted, a child is not seen to wait for what came before it.
-      if (k.emulator !== null && (progress.paid[task]! ^= 1) !== 0) {
-        charge(cpu, k.costs.forkNs);
-        return true;
-      }
-      progress.work[task] = done + 1;
       if (k.emulator === null) charge(cpu, k.costs.forkNs);
+      else if (phase === Phase.START) return beginCall(task, k.costs.forkNs);
+      else if (phase === Phase.COMPUTE) return compute(cpu, task);
+      progress.phase[task] = Phase.COMPUTED;
+      progress.forked[task] = done + 1;
       const first = args[at + 2]!;
       doFork(task, args[at]!, first < 0 ? -1 : first + done);
+      if (k.emulator !== null && done + 1 < args[at + 1]!) beginCall(task, k.costs.forkNs);
       return true;
     }
 
@@ -315,7 +319,7 @@ function step(cpu: number, task: number): boolean {
       return block(cpu, task, State.INTERRUPTIBLE);
 
     default:
-      return exit(cpu, task);
+      return leave(cpu, task);
   }
 }
 
@@ -334,7 +338,7 @@ export function compute(cpu: number, task: number): false {
   let work = progress.work[task]!;
   const speed = k.remoteMemory ? memorySpeed(cpu, task, loop.speed[cpu]!) : loop.speed[cpu]!;
   const { endTime } = k.programs;
-  if (endTime !== Number.POSITIVE_INFINITY && progress.named[task] !== 0) {
+  if (endTime !== Number.POSITIVE_INFINITY && progress.named[task] !== 0 && progress.leaving[task] === 0) {
     work = Math.min(work, Math.floor(((endTime - k.now) * speed) / 1024) + 1);
   }
   if (k.emulator === null) startSegment(cpu, work, speed);
@@ -346,7 +350,23 @@ export function compute(cpu: number, task: number): false {
 function computeInTurns(emulator: Emulator, cpu: number, task: number, work: number, speed: number): void {
   const counted = progress.counted[task]!;
   loop.segmentSpins[cpu] = counted ^ 1;
-  startSegment(cpu, work, counted === 0 || work === 0 ? speed : (speed * work) / emulator.stretch(cpu, work));
+  if (counted === 0 || work === 0) {
+    startSegment(cpu, work, speed);
+    return;
+  }
+  const part = Math.min(work, PART_NS);
+  progress.later[task]! += work - part;
+  startSegment(cpu, part, (speed * part) / emulator.stretch(cpu, part));
+}
+
+/** The task's end. Where instructions are counted, most of the work comes before anybody is told. */
+function leave(cpu: number, task: number): boolean {
+  if (k.emulator === null) return exit(cpu, task);
+  if (progress.leaving[task] === 0) {
+    progress.leaving[task] = 1;
+    return beginCall(task, k.costs.exitNs);
+  }
+  return progress.phase[task] === Phase.COMPUTE ? compute(cpu, task) : exit(cpu, task);
 }
 
 function exit(cpu: number, task: number): true {

@@ -27,8 +27,12 @@ export const phase = columns.u8();
 /** Work left of the current instruction, ns; or the moment it ends, for wall-clock ones. */
 export const work = columns.f64();
 export const wallClock = columns.u8();
-/** A fork has been paid for and is still to happen. @see emulator.ts */
-export const paid = columns.u8();
+/** Work of a call beyond the part that is being done. @see emulator.ts */
+export const later = columns.f64();
+/** Children that the fork instruction at hand has started. */
+export const forked = columns.i32();
+/** The task works on its exit. */
+export const leaving = columns.u8();
 /** The work is instructions, not time on the CPU's clock: an emulator may stretch it. */
 export const counted = columns.u8();
 export const loopDepth = columns.u8();

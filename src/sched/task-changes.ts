@@ -19,6 +19,7 @@ import {
   propagateToGroups,
   syncEntityLoadAvg,
   updateLoadAvg,
+  updateRtLoadAvg,
   updateTgLoadAvg,
 } from './load-avg.ts';
 import { firstActiveCpu } from './predicates.ts';
@@ -138,6 +139,8 @@ export function setPolicy(task: number, policy: number, priority: number): void 
   const wasFair = tasks.schedClass[task] === Class.FAIR;
   changeQueued(task, () => {
     if (wasFair) updateCurr(se.cfsRq[task]!);
+    // Up to now the CPU ran no real-time task: without this all the time since the last one would count as theirs.
+    if (wasFair && rq.curr[cpu] === task) updateRtLoadAvg(cpu, 0);
     setPolicyFields(task, policy, priority);
     setLoadWeight(task, wasFair);
   });

@@ -81,7 +81,8 @@ function checkProgram(w: Workload, program: readonly Instruction[], fail: (what:
   for (const [at, i] of program.entries()) {
     switch (i.op) {
       case 'run':
-        duration(i.work, 'run');
+      case 'system':
+        duration(i.work, i.op);
         break;
       case 'runtime':
         ns(i.ns, 'runtime');
@@ -204,6 +205,7 @@ export function stuckLoop(program: readonly Instruction[]): number {
 function mayTakeTime(i: Instruction): boolean {
   switch (i.op) {
     case 'run':
+    case 'system':
       return !isZero(i.work);
     case 'sleep':
       return !isZero(i.time);

@@ -45,6 +45,8 @@ export type SchedPolicy = 'other' | 'batch' | 'idle' | 'fifo' | 'rr' | 'deadline
 export type Instruction =
   /** Use CPU time: `work` ns at capacity 1024; on a CPU of capacity 512 twice as long. */
   | { readonly op: 'run'; readonly work: Duration }
+  /** As `run`, but in the kernel, in a call of the task's: an emulator counts its instructions (spec 24 §8). */
+  | { readonly op: 'system'; readonly work: Duration }
   /** Be busy until `ns` of wall-clock time have passed since the instruction began, preempted or not. */
   | { readonly op: 'runtime'; readonly ns: number }
   /** Run until the workload's end. */

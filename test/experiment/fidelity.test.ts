@@ -100,7 +100,8 @@ test('the guest’s own threads do not keep a load from ending', () => {
     { checkInvariants: true },
   );
   assert.equal(result.reason, 'stopped');
-  assert.ok(result.simulatedNs > 40e6 && result.simulatedNs < 200e6, `${result.simulatedNs}`);
+  // The guest idles 400 to 480 ms before.
+  assert.ok(result.simulatedNs > 400e6 && result.simulatedNs < 560e6, `${result.simulatedNs}`);
 });
 
 test('records are found by what is in them', needsShared, () => {

@@ -161,6 +161,7 @@ class IdealMachine {
     const id = (r: Ref) => r.base + r.stride * (task.index >> r.shift);
     switch (i.op) {
       case 'run':
+      case 'system':
         return this.#busy(task, 'run', meanNs(i.work), end);
       case 'runtime':
         return this.#busy(task, 'runtime', i.ns, end);

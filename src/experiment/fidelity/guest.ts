@@ -1,146 +1,125 @@
 /**
- * What the kernel lab's guest adds to a load.
+ * A load as the kernel lab's guest runs it, with what the guest adds to it.
  *
- * Before a repetition it has been idle for some time, so ticks, intervals and clocks stand anywhere when the load begins.
- * And it has threads of its own, which look after memory and grace periods: they wake now and then for a few microseconds,
- * and a CPU that was idle then looks for work of others when they sleep again (newidle balance). How often they wake was
- * counted in the records named in docs/fidelity.md.
+ *   shell   idle ── reads /proc/schedstat ── fork ─── waits for the load ──────────────── fork ── reads it again
+ *   load                                      └─ exec ── sets itself up ── does its program ──┘
+ *
+ * Before a repetition the guest has been idle for some time, so ticks, intervals and clocks stand anywhere when it begins.
+ * What a program does in the kernel takes so many instructions, as seen in the records named in docs/fidelity.md.
  */
 import type { Topology } from '../../machine/topology.ts';
-import {
-  type Duration,
-  type Instruction,
-  type Ref,
-  ref,
-  type TaskKind,
-  type Workload,
-} from '../../workload/program.ts';
+import { fixed, type Instruction, ref, type TaskKind, type Workload } from '../../workload/program.ts';
+import { guestThreads, kernelThread } from './guest-threads.ts';
 
 /** Marks the moment at which the lab reads /proc/schedstat for the first time. */
 export const LOAD_BEGINS = 'lab load';
 
-/** The guest has been idle this long when a repetition begins, ns. */
-const IDLE_NS = { kind: 'uniform', minNs: 40_000_000, maxNs: 120_000_000, stepNs: 1 } as const;
+/** Marks the beginning of the repetition in the trace. */
+export const REPETITION_BEGINS = 'lab rep';
 
-/** rcu_preempt wakes so often, every two ticks, while there is work. */
-const GRACE_WAKES = 6;
+/** The guest has been idle this long when a repetition begins, ns: no load is left of what its threads began with. */
+const IDLE_NS = { kind: 'uniform', minNs: 400_000_000, maxNs: 480_000_000, stepNs: 1 } as const;
 
-/** What one of these threads does when it wakes, ns of work. */
-const NOISE_WORK: Duration = { kind: 'fixed', ns: 8_000 };
+/** A child has its memory mapped before it does what its program says. */
+const CHILD_START_NS = 80_000;
 
-/** What init does when a child has died. */
-const REAP_WORK: Duration = { kind: 'fixed', ns: 30_000 };
+/** A child of the shell until it looks for a CPU to execute another program on, and then until that runs. */
+const SHELL_CHILD_NS = 150_000;
+const EXEC_NS = 235_000;
 
-/** The load as the lab starts it; `noise`: with the guest's own threads. */
-export function inGuest(workload: Workload, machine: Topology, noise = true): Workload {
+/** A program that prints a file of /proc, after that. */
+const PRINT_NS = 300_000;
+
+/** The load generator, from its beginning to its first fork; and from its end to its exit. */
+const SET_UP_NS = 2_700_000;
+const WIND_UP_NS = 430_000;
+
+/** Where and how one repetition's load began; null: not known. */
+export interface LoadStart {
+  readonly cpu: number | null;
+  /** From its beginning to its first fork. */
+  readonly setUpNs: number | null;
+}
+
+/** The load as the lab starts it, with the guest's own threads. */
+export function inGuest(workload: Workload, machine: Topology, start: LoadStart | null = null): Workload {
   const [main, ...others] = workload.kinds;
   const first = workload.suspensions.length;
   const rcu = ref(first);
-  const threads = noise ? guestThreads(machine, { rcu, everywhere: ref(first + 1), init: ref(first + 2) }) : [];
-  const firstThread = workload.kinds.length + 1;
-  // The threads are not main's children, for which it may wait: one forks them all and is gone.
-  const kthreadd: TaskKind = {
-    ...kernelThread('kthreadd', null, []),
-    program: [...threads.map((_, i): Instruction => ({ op: 'fork', kind: firstThread + i, count: 1 })), { op: 'exit' }],
-  };
-  // Tasks are born when the load begins and die when it ends: RCU has work then.
-  const wakeRcu: Instruction[] = noise ? [{ op: 'resume', suspension: rcu }] : [];
-  // So has it when the lab has read a file of /proc to sample a task.
+  const threads = guestThreads(machine, { rcu, everywhere: ref(first + 1), init: ref(first + 2) });
+  // The load's kinds keep their numbers; the shell takes the place of its main task, which comes after them.
+  const load = workload.kinds.length;
+  const [printer, kthreadd, firstThread] = [load + 1, load + 2, load + 3];
+  // Tasks are born when the load begins and die when it ends: RCU has work then. So has it when the lab has read a file of
+  // /proc to sample a task.
+  const wakeRcu: Instruction = { op: 'resume', suspension: rcu };
   const isWorkForRcu = (step: Instruction) =>
-    step.op === 'run' || (step.op === 'mark' && /^(labgen|lab cmd) end/.test(step.text));
-  const body = main!.program
-    .filter(({ op }) => op !== 'exit')
-    .flatMap((step) => (isWorkForRcu(step) ? [step, ...wakeRcu] : [step]));
-  const program: Instruction[] = [
-    { op: 'fork', kind: firstThread - 1, count: 1 },
-    { op: 'sleep', time: IDLE_NS, state: 'S' },
-    { op: 'mark', text: LOAD_BEGINS },
-    ...wakeRcu,
-    ...body,
-    { op: 'stop' },
-  ];
-  return {
-    ...workload,
-    kinds: [{ ...main!, program }, ...others, kthreadd, ...threads],
-    durationNs: workload.durationNs === null ? null : workload.durationNs + IDLE_NS.maxNs,
-    suspensions: [...workload.suspensions, { name: 'rcu', keepsTicks: true }, { name: 'everywhere' }, { name: 'init' }],
-    ...(noise ? { orphansResume: first + 2 } : {}),
-    maxTasks: workload.maxTasks + 1 + threads.length,
+    step.op === 'fork' || step.op === 'system' || (step.op === 'mark' && /^(labgen|lab cmd) end/.test(step.text));
+  const withRcu = (program: readonly Instruction[]) =>
+    program.flatMap((step, i) => (isWorkForRcu(step) && program[i + 1]?.op !== 'fork' ? [step, wakeRcu] : [step]));
+  const born = (kind: TaskKind): TaskKind => ({ ...kind, program: [system(CHILD_START_NS), ...withRcu(kind.program)] });
+  const print: Instruction[] = [{ op: 'fork', kind: printer, count: 1 }, { op: 'waitChildren' }];
+  const shell: TaskKind = {
+    ...task('init'),
+    program: [
+      { op: 'fork', kind: kthreadd, count: 1 },
+      { op: 'sleep', time: IDLE_NS, state: 'S' },
+      { op: 'mark', text: LOAD_BEGINS },
+      // The uptime.
+      ...print,
+      { op: 'mark', text: REPETITION_BEGINS },
+      { op: 'fork', kind: load, count: 1 },
+      { op: 'waitChildren' },
+      ...print,
+      { op: 'stop' },
+    ],
   };
-}
-
-interface GuestEvents {
-  readonly rcu: Ref;
-  /** A worker on each CPU has something to do. */
-  readonly everywhere: Ref;
-  /** Somebody died whose parent is init. */
-  readonly init: Ref;
-}
-
-function guestThreads(machine: Topology, { rcu, everywhere, init }: GuestEvents): TaskKind[] {
-  const threads = [
-    kernelThread('rcu_preempt', null, [
-      { op: 'loop', count: 0 },
-      { op: 'suspend', suspension: rcu, state: 'I' },
-      { op: 'loop', count: GRACE_WAKES },
-      { op: 'sleep', time: { kind: 'fixed', ns: 8_000_000 }, state: 'I' },
-      { op: 'run', work: NOISE_WORK },
-      { op: 'end' },
-      { op: 'end' },
-    ]),
-    kernelThread('kworker/u', null, wakes({ kind: 'exponential', meanNs: 800_000_000 }, 'I')),
-    kernelThread('init', null, [
-      { op: 'loop', count: 0 },
-      { op: 'suspend', suspension: init },
-      { op: 'run', work: REAP_WORK },
-      { op: 'end' },
-    ]),
-    kernelThread('kworker/e', null, [
-      { op: 'loop', count: 0 },
-      { op: 'sleep', time: { kind: 'exponential', meanNs: 5_000_000_000 }, state: 'I' },
-      { op: 'run', work: NOISE_WORK },
-      { op: 'resume', suspension: everywhere },
-      { op: 'end' },
-    ]),
-  ];
-  for (const { node, cpus } of machine.nodes) {
-    threads.push(kernelThread(`kcompactd${node}`, cpus, wakes({ kind: 'fixed', ns: 500_000_000 }, 'S')));
-  }
-  machine.online.forEach((online, cpu) => {
-    if (online === 0) return;
-    threads.push(kernelThread(`kworker/${cpu}:1`, [cpu], wakes({ kind: 'exponential', meanNs: 5_000_000_000 }, 'I')));
-    threads.push(
-      kernelThread(
-        `kworker/${cpu}:2`,
-        [cpu],
-        [
-          { op: 'loop', count: 0 },
-          { op: 'suspend', suspension: everywhere, state: 'I' },
-          { op: 'run', work: NOISE_WORK },
-          { op: 'end' },
-        ],
-      ),
-    );
-  });
-  return threads;
-}
-
-function wakes(time: Duration, state: 'S' | 'I'): Instruction[] {
-  return [{ op: 'loop', count: 0 }, { op: 'sleep', time, state }, { op: 'run', work: NOISE_WORK }, { op: 'end' }];
-}
-
-function kernelThread(comm: string, cpus: readonly number[] | null, program: readonly Instruction[]): TaskKind {
-  return {
-    name: '',
-    comm,
+  const begun: TaskKind = {
+    ...main!,
     policy: 'other',
     priority: 0,
-    nice: 0,
-    cpus,
-    group: -1,
-    workingSetBytes: 0,
-    kthread: true,
-    process: -1,
-    program,
+    cpus: start?.cpu == null ? main!.cpus : [start.cpu],
+    program: [
+      ...execution(main!.comm),
+      ...(start?.cpu == null ? [] : [{ op: 'setAffinity', of: 'self', cpus: main!.cpus } as const]),
+      system(start?.setUpNs ?? SET_UP_NS),
+      ...(main!.policy === 'other'
+        ? []
+        : [{ op: 'setPolicy', policy: main!.policy, priority: main!.priority } as const]),
+      ...withRcu(main!.program.filter(({ op }) => op !== 'exit' && op !== 'stop')),
+      system(WIND_UP_NS),
+    ],
   };
+  return {
+    ...workload,
+    kinds: [
+      shell,
+      ...others.map(born),
+      begun,
+      { ...task('cat'), program: [...execution('cat'), system(PRINT_NS)] },
+      // The threads are not the shell's children, for which it waits: one forks them all and is gone.
+      {
+        ...kernelThread('kthreadd', null, []),
+        program: threads.map((_, i): Instruction => ({ op: 'fork', kind: firstThread + i, count: 1 })),
+      },
+      ...threads,
+    ],
+    durationNs: workload.durationNs === null ? null : workload.durationNs + IDLE_NS.maxNs + 100_000_000,
+    suspensions: [...workload.suspensions, { name: 'rcu', keepsTicks: true }, { name: 'everywhere' }, { name: 'init' }],
+    orphansResume: first + 2,
+    maxTasks: workload.maxTasks + 4 + threads.length,
+  };
+}
+
+function system(ns: number): Instruction {
+  return { op: 'system', work: fixed(ns) };
+}
+
+/** What a child of the shell does until its own program runs. */
+function execution(comm: string): Instruction[] {
+  return [system(SHELL_CHILD_NS), { op: 'exec', comm }, system(EXEC_NS)];
+}
+
+function task(comm: string): TaskKind {
+  return { ...kernelThread(comm, null, []), kthread: false };
 }

@@ -8,12 +8,11 @@ import type { LabTasks } from '../../analysis/lab-repetition.ts';
 import type { OverRepetitions } from '../../analysis/lab-summary.ts';
 import { UserError } from '../../base/errors.ts';
 import type { Topology } from '../../machine/topology.ts';
-import type { StartState } from '../../sched/start-state.ts';
 import { zstdDecompressor } from '../../trace/zstd.ts';
 import type { WorkloadReading } from '../../workload/reading.ts';
 import { loadMachine } from '../machine-file.ts';
 import { loadWorkload } from '../workload-file.ts';
-import { recordedStarts } from './recorded-start.ts';
+import { type RecordedStart, recordedStarts } from './recorded-start.ts';
 
 export interface LabRecord {
   readonly name: string;
@@ -27,7 +26,7 @@ export interface LabRecord {
   /** `name=value` and features for a policy: what was not as the policy has it. */
   readonly settings: readonly string[];
   /** What the boot had left behind before each repetition. */
-  readonly starts: readonly StartState[];
+  readonly starts: readonly RecordedStart[];
   /** Updates of averages were recorded too. */
   readonly pelt: boolean;
   /** The kernel's figures over its repetitions. */
@@ -150,6 +149,9 @@ export async function withStarts(records: readonly LabRecord[]): Promise<LabReco
   return records.map((record) => {
     const path = join(record.folder, 'trace.txt.zst');
     if (!existsSync(path)) return record;
-    return { ...record, starts: recordedStarts(decompress(readFileSync(path)), HZ) };
+    return {
+      ...record,
+      starts: recordedStarts(decompress(readFileSync(path)), HZ, record.workload.workload.kinds[0]!.comm),
+    };
   });
 }

@@ -36,28 +36,26 @@ export function policyOfRecord(record: LabRecord): string {
 
 /** A run for each seed. Repetition r of the lab has seed `seed0 + r`; runs beyond the repetitions go on counting. */
 export function recordJobs(record: LabRecord, policy: string, runs: number): Job[] {
-  const workload = { ...record.workload, workload: inGuest(record.workload.workload, record.machine) };
   const withSettings = { ...parsePolicy([policy, ...record.settings].join(',')), name: policy };
-  return Array.from(
-    { length: Math.max(runs, record.workload.repetitions) },
-    (_, run): Job => ({
+  const { starts, machine, workload } = record;
+  const recorded = withSettings.environment.startState === 'recorded' && starts.length > 0;
+  return Array.from({ length: Math.max(runs, workload.repetitions) }, (_, run): Job => {
+    const start = recorded ? starts[run % starts.length]! : null;
+    return {
       plan: {
-        machine: record.machine,
-        workload,
+        machine,
+        workload: { ...workload, workload: inGuest(workload.workload, machine, start?.load) },
         policy: withSettings,
-        seed: record.workload.seed0 + run,
+        seed: workload.seed0 + run,
         durationNs: null,
         warmupNs: 0,
       },
       traceFile: null,
       lab: record.tasks,
       pelt: record.pelt,
-      start:
-        withSettings.environment.startState === 'recorded' && record.starts.length > 0
-          ? record.starts[run % record.starts.length]!
-          : null,
-    }),
-  );
+      start: start?.state ?? null,
+    };
+  });
 }
 
 export function recordFidelity(record: LabRecord, results: readonly JobResult[]): RecordFidelity {
