@@ -65,9 +65,7 @@ function isImbalanced(env: LbEnv, sds: DomainStats): boolean {
       return env.refuse(Reason.IMBALANCE, 'busiest avg_load is within imbalance_pct of local avg_load');
     }
   }
-  if (sds.preferSibling && local.type === GroupType.HAS_SPARE && busiest.sumNrRunning > local.sumNrRunning + 1) {
-    return true;
-  }
+  if (sds.preferSibling && local.type === GroupType.HAS_SPARE && siblingImbalance(sds) > 1) return true;
   if (busiest.type !== GroupType.OVERLOADED) {
     if (env.idle === Idle.NOT_IDLE) {
       return env.refuse(Reason.GROUP_TYPE, 'this CPU is busy and the busiest group is not overloaded');
@@ -113,13 +111,30 @@ function calculateImbalance(env: LbEnv, sds: DomainStats): void {
   equaliseLoad(env, sds);
 }
 
+/**
+ * How many tasks more the busiest group has. With groups of different sizes, since 6.5, for as many cores: twice what would
+ * have to move, rounded. @spec 06 §8.1, 22 §7
+ */
+export function siblingImbalance({ local, busiest }: Pick<DomainStats, 'local' | 'busiest'>): number {
+  const byTasks = Math.max(0, busiest.sumNrRunning - local.sumNrRunning);
+  if (k.tunables.siblingImbalance === 'tasks') return byTasks;
+  const { groupCores } = k.sd;
+  const localCores = groupCores[local.group]!;
+  const busiestCores = groupCores[busiest.group]!;
+  if (localCores === busiestCores) return byTasks;
+  const cores = localCores + busiestCores;
+  const x = Math.max(0, localCores * busiest.sumNrRunning - busiestCores * local.sumNrRunning);
+  const imbalance = Math.floor((2 * x + cores) / cores);
+  return imbalance <= 1 && local.sumNrRunning === 0 && busiest.sumNrRunning > 1 ? 2 : imbalance;
+}
+
 /** Even out the number of running tasks, or of idle CPUs. @spec 06 §8.1 */
 function spreadTasks(env: LbEnv, sds: DomainStats, flags: number): void {
   const { local, busiest } = sds;
   env.migrationType = Migrate.TASK;
   let x: number;
   if (busiest.weight === 1 || sds.preferSibling) {
-    x = Math.max(0, busiest.sumNrRunning - local.sumNrRunning);
+    x = siblingImbalance(sds);
   } else {
     // The kernel subtracts unsigned 32-bit numbers here: a negative difference is a huge one.
     x = local.idleCpus - busiest.idleCpus;

@@ -8,7 +8,7 @@
 import * as cfs from '../sched/cfs-rq.ts';
 import { updateRqClock } from '../sched/clock.ts';
 import { fact, forget } from '../sched/decide.ts';
-import { Alb, DOMAIN_COUNTERS, Lb } from '../sched/domain-state.ts';
+import { Alb, DOMAIN_COUNTERS, IMBALANCE_COUNTERS, Lb } from '../sched/domain-state.ts';
 import { SD } from '../sched/domains.ts';
 import { k } from '../sched/kernel.ts';
 import { lockRq } from '../sched/line-access.ts';
@@ -119,6 +119,7 @@ export class LoadBalancer {
         return this.#balanced();
       }
       sd.counters[domain * DOMAIN_COUNTERS + env.idle * 8 + Lb.IMBALANCE]! += env.imbalance;
+      sd.imbalances[domain * IMBALANCE_COUNTERS + env.idle * 4 + env.migrationType]! += env.imbalance;
       env.srcCpu = busiest;
       env.busiestCpu = busiest;
       if (k.deciding) {

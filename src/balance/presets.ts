@@ -35,7 +35,7 @@ export const PRESETS: readonly Preset[] = [
   },
   {
     name: 'linux-6.6',
-    about: 'Linux 6.6: EEVDF without delayed dequeue, newidle balance not randomised',
+    about: 'Linux 6.6: EEVDF without delayed dequeue, siblings compared by cores, newidle balance not randomised',
     from: 'linux-6.1',
     changes: [
       'fair=eevdf',
@@ -43,6 +43,7 @@ export const PRESETS: readonly Preset[] = [
       'NO_DELAY_DEQUEUE',
       'NO_DELAY_ZERO',
       'NO_PREEMPT_SHORT',
+      'sibling_imbalance=cores',
       'NO_NI_RANDOM',
     ],
   },
@@ -54,15 +55,17 @@ export const PRESETS: readonly Preset[] = [
   },
   {
     name: 'linux-6.17',
-    about: 'Linux 6.17 in newidle balance: a failed one makes the next less likely',
+    about:
+      'Linux 6.17: a failed newidle balance makes the next less likely; the shortest slice of a queue bounds protection',
     from: 'linux-6.12',
-    changes: ['NO_NI_RANDOM', 'newidle.cost_bump=on'],
+    changes: ['slice_protection=shortest', 'NO_NI_RANDOM', 'newidle.cost_bump=on', 'schedstat_version=17'],
   },
   {
     name: 'linux-6.19',
-    about: 'Linux 6.19 in newidle balance: that is taken back, it is tried at random instead',
+    about:
+      'Linux 6.19: newidle balance is tried at random instead; domains balanced one at a time are locked only when due',
     from: 'linux-6.17',
-    changes: ['newidle.cost_bump=off', 'NI_RANDOM'],
+    changes: ['newidle.cost_bump=off', 'NI_RANDOM', 'serialize=due'],
   },
   {
     name: 'linux-7.0',

@@ -112,6 +112,10 @@ export const SETTINGS: Readonly<Record<string, Setting>> = {
   migration_cost: tunable('migrationCostNs', 'ns', 'a task that ran this lately is cache hot; -1: all are', -1),
   sis_prop_fuzz: tunable('sisPropFuzz', 'int', 'SIS_PROP: 512 as up to 5.11; 0 as in 6.1', 0, 1 << 20),
   nr_migrate: tunable('nrMigrate', 'int', 'tasks a balance pass looks at', 1, 1024),
+  sibling_imbalance: {
+    ...tunable('siblingImbalance', 'word', 'between prefer-sibling groups: running tasks, or those for each core'),
+    values: ['tasks', 'cores'],
+  },
   child_runs_first: ofClass('cfs', tunable('childRunsFirst', 'bool', 'a forked child preempts its parent')),
   energy_aware: tunable('energyAware', 'bool', 'wakeups are placed by energy, on machines with an energy model'),
   cfs_bandwidth_slice: tunable('cfsBandwidthSliceNs', 'ns', 'runtime a CPU takes from its group at a time', 1000),
@@ -138,7 +142,7 @@ export const SETTINGS: Readonly<Record<string, Setting>> = {
   schedstat_version: {
     ...environment('schedstatVersion', 'int', 'layout of /proc/schedstat'),
     min: 15,
-    max: 16,
+    max: 17,
   },
   'newidle.gate': mechanism('newidle', 'gate', 'word', 'avg_idle below what ends newidle balance before it begins', {
     values: NEWIDLE_GATES,

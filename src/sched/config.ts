@@ -107,6 +107,8 @@ export interface Tunables {
   /** SIS_PROP searches for avg_idle divided by this (512 up to 5.11); 0: for wake_avg_idle, as 6.1. @spec 20 §7.6 */
   sisPropFuzz: number;
   nrMigrate: number;
+  /** Between siblings that prefer each other what is compared: running tasks, or those for each core. @spec 22 §7 */
+  siblingImbalance: 'tasks' | 'cores';
   childRunsFirst: boolean;
   cfsBandwidthSliceNs: number;
   rtRuntimeNs: number;
@@ -129,6 +131,7 @@ export const DEFAULT_TUNABLES: Readonly<Tunables> = {
   migrationCostNs: 500_000,
   sisPropFuzz: 0,
   nrMigrate: 32,
+  siblingImbalance: 'tasks',
   childRunsFirst: false,
   cfsBandwidthSliceNs: 5_000_000,
   rtRuntimeNs: 950_000_000,
@@ -164,7 +167,7 @@ export interface Environment {
   /** The main task's CPU at the start. */
   bootCpu: number;
   /** Layout of /proc/schedstat. @spec 22 §8 */
-  schedstatVersion: 15 | 16;
+  schedstatVersion: 15 | 16 | 17;
 }
 
 export interface KernelConfig {

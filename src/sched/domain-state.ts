@@ -6,10 +6,13 @@
  * shared. @spec 04, 06 §1
  */
 import type { CpuMask } from '../machine/cpumask.ts';
+import type { Topology } from '../machine/topology.ts';
 import type { DomainTree } from './domains.ts';
 
-/** Numbers of one schedstat domain line: three idle types of eight, then twelve. @spec 09 §1 */
+/** Numbers of one schedstat domain line of version 15: three idle types of eight, then twelve. @spec 09 §1 */
 export const DOMAIN_COUNTERS = 36;
+/** Imbalances of version 17, beside those: by idle type, each by what was to be moved. @spec 22 §8 */
+export const IMBALANCE_COUNTERS = 12;
 /** Offsets in a block of eight. */
 export const Lb = {
   COUNT: 0,
@@ -68,9 +71,13 @@ export class DomainState {
   readonly newidleStamp: Float64Array;
   /** schedstat counters, `DOMAIN_COUNTERS` a domain. */
   readonly counters: Float64Array;
+  /** `IMBALANCE_COUNTERS` a domain. */
+  readonly imbalances: Float64Array;
 
   readonly groupBase: Int32Array;
   readonly groupWeight: Int32Array;
+  /** Cores of which the group has a thread or more. */
+  readonly groupCores: Int32Array;
   readonly groupFlags: Int32Array;
   /** The balance mask as a list. */
   readonly groupBalanceBase: Int32Array;
@@ -98,7 +105,7 @@ export class DomainState {
   readonly masks: Uint32Array;
   readonly maskWords: number;
 
-  constructor(tree: DomainTree, nrCpus: number, jiffies: number) {
+  constructor(tree: DomainTree, { nrCpus, core }: Pick<Topology, 'nrCpus' | 'core'>, jiffies: number) {
     const { domains, groups } = tree;
     const n = domains.length;
     this.tree = tree;
@@ -139,9 +146,11 @@ export class DomainState {
     this.avgScanCost = new Float64Array(n);
     this.newidleStamp = new Float64Array(n);
     this.counters = new Float64Array(n * DOMAIN_COUNTERS);
+    this.imbalances = new Float64Array(n * IMBALANCE_COUNTERS);
 
     this.groupBase = Int32Array.from(groups, (g) => lists.add(g.cpus));
     this.groupWeight = Int32Array.from(groups, (g) => g.cpus.length);
+    this.groupCores = Int32Array.from(groups, (g) => new Set([...g.cpus].map((cpu) => core[cpu])).size);
     this.groupFlags = Int32Array.from(groups, (g) => g.flags);
     const balance = groups.map((g) => g.cpus.filter((c) => (g.balanceMask[c >>> 5]! & (1 << (c & 31))) !== 0));
     this.groupBalanceBase = Int32Array.from(balance, (list) => lists.add(list));

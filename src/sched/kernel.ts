@@ -213,7 +213,7 @@ export function initKernel(
   k.groups = groups;
   k.hasGroups = groups.count > 1;
   wireGroups(groups);
-  k.sd = new DomainState(tree, n, k.jiffies);
+  k.sd = new DomainState(tree, topology, k.jiffies);
   if (config.environment.startState !== 'booted') staggerDomains(config.seed);
   k.smtPresent = tree.smtPresent;
   k.asymCpucapacity = tree.asymCpucapacity;

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { adjustNumaImbalance, GroupType, Idle, Migrate } from '../../src/balance/env.ts';
+import { siblingImbalance } from '../../src/balance/find-busiest.ts';
+import { GroupStats } from '../../src/balance/group-stats.ts';
 import * as avg from '../../src/sched/averages.ts';
 import { AVG_RT } from '../../src/sched/averages.ts';
 import { SD } from '../../src/sched/domains.ts';
@@ -314,5 +316,42 @@ describe('a CPU of little capacity left', () => {
   test('is not reduced at 876 of 1024', () => {
     const m = still(machine(4)).cpu(2, { nr: 1, load: 700, util: 400, capacity: 876 });
     assert.equal(m.busiestGroup(m.domain(0, 'MC')), null);
+  });
+});
+
+describe('between siblings of different sizes', () => {
+  const group = (id: number, sumNrRunning: number) => Object.assign(new GroupStats(), { group: id, sumNrRunning });
+  /** The busiest group's tasks and cores, then the local one's. */
+  const imbalance = (policy: string, nb: number, cb: number, nl: number, cl: number) => {
+    still(machine(8, { threads: 2, llcs: 2 }), [], policy);
+    k.sd.groupCores.set([cl, cb]);
+    return siblingImbalance({ local: group(0, nl), busiest: group(1, nb) });
+  };
+
+  test('spec 22 check 12: 5 tasks on 4 cores beside 3 on 8 cores are an imbalance of 5', () => {
+    assert.equal(imbalance('linux-6.6', 5, 4, 3, 8), 5);
+    assert.equal(imbalance('linux-6.1', 5, 4, 3, 8), 2, 'before, tasks were compared');
+    assert.equal(imbalance('linux-6.6', 3, 8, 5, 4), 1, 'the other way round there is none');
+    assert.equal(imbalance('linux-6.6', 2, 8, 0, 4), 2, 'two tasks beside an idle group are always one too many');
+    for (const [nb, nl] of [
+      [7, 2],
+      [2, 2],
+      [1, 3],
+    ] as const) {
+      assert.equal(imbalance('linux-6.6', nb, 4, nl, 4), Math.max(0, nb - nl));
+    }
+  });
+
+  test('threads of a core count once', () => {
+    const m = still(machine(8, { threads: 2, llcs: 2 }));
+    const cores = (level: string) => [...k.sd.tree.domains[m.domain(0, level)]!.ring].map((g) => k.sd.groupCores[g]);
+    assert.deepEqual(
+      [cores('SMT'), cores('MC'), cores('DIE')],
+      [
+        [1, 1],
+        [1, 1],
+        [2, 2],
+      ],
+    );
   });
 });

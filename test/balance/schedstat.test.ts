@@ -6,6 +6,7 @@ import { Alb, DOMAIN_COUNTERS, Lb, Ttwu } from '../../src/sched/domain-state.ts'
 import { k } from '../../src/sched/kernel.ts';
 import { takeSchedstat } from '../../src/sched/schedstat.ts';
 import { Ev, MIGRATE_CAUSES } from '../../src/trace/events.ts';
+import { formatSchedstat } from '../../src/trace/schedstat.ts';
 import type { Instruction } from '../../src/workload/program.ts';
 import { MS, RUN, type Simulated, SLEEP, simulate } from '../support/simulate.ts';
 import { machine } from '../support/trace-builder.ts';
@@ -137,4 +138,33 @@ test('a snapshot has 32 bits of what the kernel counts in 32: sums of imbalances
   assert.equal(cpu!.domains[0]!.balance.idle.imbalance, 5);
   assert.equal(cpu!.schedCount, 7);
   assert.equal(cpu!.rqCpuTime, 2 ** 32 + 9);
+});
+
+test('spec 22 check 11: version 17 has each imbalance by what was to be moved, which version 16 sums up', () => {
+  const snapshot = (policy: string) => {
+    simulate({ machine: machine(8, { threads: 2, llcs: 2 }), policy, tasks: BUSY, untilMs: 400 });
+    return takeSchedstat();
+  };
+  const of16 = snapshot('linux-6.12');
+  const of17 = snapshot('linux-6.12,schedstat_version=17');
+  assert.equal(formatSchedstat(of17, 16), formatSchedstat(of16));
+  const lines = formatSchedstat(of17)
+    .split('\n')
+    .filter((line) => line.startsWith('domain'));
+  for (const line of lines) assert.match(line, /^domain\d+ (SMT|MC|PKG) [0-9a-f]+( \d+){45}$/);
+  const totals = [0, 0, 0, 0];
+  for (const { domains } of of17.cpus) {
+    for (const { balance } of domains) {
+      for (const { imbalance, imbalanceByType } of Object.values(balance)) {
+        assert.equal(
+          imbalanceByType!.reduce((sum, x) => sum + x, 0),
+          imbalance,
+        );
+        imbalanceByType!.forEach((x, type) => {
+          totals[type]! += x;
+        });
+      }
+    }
+  }
+  assert.ok(totals[2]! > 0 && totals.filter((x) => x > 0).length > 1, `${totals}`);
 });

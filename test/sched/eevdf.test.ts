@@ -5,10 +5,15 @@ import fc from 'fast-check';
 import { activateTask, deactivateTask, setTaskCpu } from '../../src/sched/activate.ts';
 import * as cfs from '../../src/sched/cfs-rq.ts';
 import { avgVruntime, entityEligible, isProtected, pickEevdf, placeByLag, protect } from '../../src/sched/eevdf.ts';
+import { requeueDelayed, reweightEevdf } from '../../src/sched/eevdf-entity.ts';
 import * as se from '../../src/sched/entity.ts';
-import { updateCurr } from '../../src/sched/fair-entity.ts';
+import { Dequeue, Enqueue, updateCurr } from '../../src/sched/fair-entity.ts';
+import { pickNextTaskFair, putPrevTaskFair } from '../../src/sched/fair-pick.ts';
 import { k } from '../../src/sched/kernel.ts';
 import * as rq from '../../src/sched/rq.ts';
+import * as tasks from '../../src/sched/tasks.ts';
+import { Class, OnRq } from '../../src/sched/tasks.ts';
+import { scaleDown } from '../../src/sched/weight.ts';
 import { Ev, MigrateCause } from '../../src/trace/events.ts';
 import type { TaskKind } from '../../src/workload/program.ts';
 import { runqueue, tasksNamed } from '../support/runqueue.ts';
@@ -71,6 +76,56 @@ describe('the average', () => {
     placeByLag(0, q.task('a'), false);
     assert.deepEqual([se.vruntime[q.task('a')], se.deadline[q.task('a')]], [123, 123 + 2.8 * MS]);
   });
+});
+
+test('spec 22 check 1: weighed, lags sum up to nothing but what rounding leaves, after any sequence of operations', () => {
+  const nices = [-20, -5, 0, 0, 0, 5, 19];
+  const kinds = Object.fromEntries(nices.map((nice, i) => [`t${i}`, { nice, cpus: [0, 1] }]));
+  const anyStep = fc.record({
+    op: fc.constantFrom('queue', 'leave', 'run', 'reweight'),
+    task: fc.nat({ max: nices.length - 1 }),
+    ns: fc.integer({ min: 1, max: 20 * MS }),
+  });
+  let checked = 0;
+  fc.assert(
+    fc.property(fc.array(anyStep, { minLength: 30, maxLength: 80 }), (steps) => {
+      const q = runqueue(kinds, EEVDF);
+      for (const { op, task: i, ns } of steps) {
+        const task = q.task(`t${i}`);
+        const isQueued = tasks.onRq[task] === OnRq.QUEUED;
+        const curr = rq.curr[0]!;
+        if (op === 'run') {
+          rq.clock[0]! += ns;
+          if (tasks.schedClass[curr] === Class.FAIR) putPrevTaskFair(curr);
+          const next = pickNextTaskFair(0, curr, false);
+          rq.curr[0] = next < 0 ? 0 : next;
+        } else if (op === 'reweight') {
+          reweightEevdf(0, task, (2 + (ns % 80_000)) * 1024, -1);
+        } else if (op === 'queue' && se.delayed[task] !== 0) {
+          requeueDelayed(task);
+        } else if (op === 'queue' && !isQueued) {
+          activateTask(0, task, Enqueue.WAKEUP);
+        } else if (op === 'leave' && isQueued && se.delayed[task] === 0) {
+          deactivateTask(0, task, Dequeue.SLEEP);
+        }
+        let load = 0n;
+        let sum = 0n;
+        const v = BigInt(avgVruntime(0));
+        for (let e = 0; e < nices.length; e++) {
+          const other = q.task(`t${e}`);
+          if (se.onRq[other] === 0) continue;
+          const weight = BigInt(scaleDown(se.weight[other]!));
+          load += weight;
+          sum += weight * (v - BigInt(se.vruntime[other]!));
+          checked++;
+        }
+        // V is rounded down, by less than one.
+        assert.ok(sum <= 0n && (load === 0n || -sum < load), `${sum} of ${load}`);
+      }
+    }),
+    { numRuns: 200 },
+  );
+  assert.ok(checked > 5000, `${checked} lags`);
 });
 
 describe('picking', () => {
