@@ -123,8 +123,8 @@ export const study: Study = {
         stealsPerSecond: rounded(stealing.mean('steal.steals') / (stealing.mean('window_ms') / 1000)),
         speedupPercent: speedup,
         published,
-        expected: `check ${check}: ${range}`,
-        miss: inside ? null : `${name}: check ${check} wants ${range}; ${CAUSES[check]}`,
+        expected: `spec 20 check ${check}: ${range}`,
+        miss: inside ? null : `${name}: spec 20 check ${check} wants ${range}; ${CAUSES[check]}`,
       };
     }),
 };
