@@ -21,7 +21,6 @@ const NOT_COVERED: Readonly<Record<string, string>> = {
   'spec 20 check 16': 'no study has eight nodes with stealing across them',
   'spec 21 check 12': 'no study turns newidle balance off without push on hackbench, tbench and schbench',
   'spec 21 check 14': 'uclamp_max is not modelled',
-  'spec 22 check 12': 'sibling_imbalance is not modelled: groups of different core counts are compared as in 6.1',
   'spec 22 check 15': 'the fair server is not modelled: the RT throttle of 6.1 stands in for it',
   'spec 24 check 8': '`compare --sensitivity` does it: a hundred comparisons, too long for a test',
 };
