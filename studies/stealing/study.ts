@@ -1,19 +1,7 @@
 /** The hackbench tables of the task stealing series, and what each change of the base costs it. @spec 20 §7, checks 10-15 */
 import { type PolicyRuns, percent, type Row, rounded, type Study, type StudyResults } from '../study.ts';
-import { LINUX_4_20 } from './base.ts';
+import { HACKBENCH_BASE as BASE } from './base.ts';
 
-/** With the author's wakeup granularity of 15 ms: 3750 us before scaling by CPUs. */
-const BASE = [
-  LINUX_4_20,
-  'wakeup_granularity=3750us',
-  'idle_governor=menu',
-  // Seeds differ in the phases of ticks and domains; hackbench itself draws no random numbers.
-  'start_state=random',
-  'costs=bdw18',
-  // Fitted to CPU time a message of the base with one group, 3.03 us, and to nothing else.
-  'cost.smt_factor=1',
-  'cost.working_set=128kb',
-].join(',');
 const NEW = `${BASE},steal=on`;
 const DENSE = `${BASE},steal=on,steal.density=6`;
 

@@ -11,7 +11,7 @@ import { generate } from '../../src/workload/generators/generate.ts';
 import { loop, run, sleep, unitBegin, unitDone } from '../../src/workload/instructions.ts';
 import { fixed, type Instruction, type Workload } from '../../src/workload/program.ts';
 import { readRtApp } from '../../src/workload/rt-app/read-rt-app.ts';
-import { LINUX_4_20 } from '../../studies/stealing/base.ts';
+import { HACKBENCH_BASE } from '../../studies/stealing/base.ts';
 import { boot, MS } from '../support/simulate.ts';
 import { machine } from '../support/trace-builder.ts';
 
@@ -104,11 +104,10 @@ test('spec 25 check 2: on one CPU hackbench takes the time of its messages and s
 
 test('spec 25 check 3: one group on 20 CPUs of the base is as busy, and blocks as often, as published', () => {
   // The base of studies/stealing. Sockets that hold 277 messages block too often: 27 messages a wakeup.
-  const base = `${LINUX_4_20},wakeup_granularity=3750us,idle_governor=menu,start_state=random,costs=bdw18`;
   const { figure } = watch(
     presetMachine('e5-2630v4'),
     generate('hackbench:groups=1,loops=0,cap_msgs=500', 20),
-    `${base},cost.smt_factor=1,cost.working_set=128kb`,
+    HACKBENCH_BASE,
     { untilMs: 350, warmupMs: 150 },
   );
   const schedules = figure('switches_voluntary') + figure('switches_involuntary');
