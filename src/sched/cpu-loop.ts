@@ -18,7 +18,6 @@ import { TODO_IRQS, Todo } from './loop.ts';
 import { firstActiveCpu } from './predicates.ts';
 import { runProgram } from './program-step.ts';
 import { saveWork, workDone } from './programs.ts';
-import * as progress from './progress.ts';
 import { record } from './record.ts';
 import * as rq from './rq.ts';
 import { rtPeriodExpired } from './rt.ts';
@@ -36,8 +35,15 @@ const CALL_FUNCTION_SINGLE_VECTOR = 251;
 
 /** The event of `slot` is due. */
 export function dispatch(slot: number): void {
+  handle(slot);
+  if (k.emulator !== null) takeTurns(k.emulator, k.emulator.settle());
+}
+
+function handle(slot: number): void {
   if (slot >= k.slotTimer) {
-    timerInterrupt(slot - k.slotTimer);
+    interrupt(timerDue(slot - k.slotTimer), Todo.TIMER);
+  } else if (slot === k.slotTurn) {
+    takeTurns(k.emulator!, k.emulator!.turn());
   } else if (slot >= k.slotGlobal) {
     globalTimer(slot - k.slotGlobal);
   } else if (slot >= k.slotRun) {
@@ -52,8 +58,9 @@ export function dispatch(slot: number): void {
 
 /** The tick of a CPU is due. */
 export function tickInterrupt(cpu: number): void {
-  if (loop.busy[cpu] !== 0) {
-    loop.todo[cpu]! |= Todo.TICK;
+  if (loop.busy[cpu] !== 0 || k.emulator !== null) {
+    interrupt(cpu, Todo.TICK);
+    if (k.emulator !== null) takeTurns(k.emulator, k.emulator.settle());
     return;
   }
   k.thisCpu = cpu;
@@ -64,47 +71,30 @@ export function tickInterrupt(cpu: number): void {
 
 /** A kernel stretch or the current task's user segment has ended. */
 function runEvent(cpu: number): void {
+  const { emulator } = k;
   if (loop.busy[cpu] !== 0) {
     loop.busy[cpu] = 0;
+    emulator?.done(cpu);
   } else {
     loop.segmentActive[cpu] = 0;
-    const curr = rq.curr[cpu]!;
-    workDone(curr);
-    // A task that waits for the clock looks at it in its turn.
-    if (k.emulator !== null && progress.counted[curr] === 0 && awaitTurn(k.emulator, cpu)) return;
+    workDone(rq.curr[cpu]!);
+    if (emulator !== null) {
+      // A task that waits for the clock looks at it in its turn.
+      if (loop.segmentSpins[cpu] === 0) emulator.done(cpu);
+      else if (!emulator.ask(cpu)) return;
+    }
   }
   runCpu(cpu);
 }
 
-/** Goes on when the CPU has its turn; false if it has it now. */
-function awaitTurn(emulator: Emulator, cpu: number): boolean {
-  const wait = emulator.wait(cpu);
-  if (wait === 0) return false;
-  loop.busy[cpu] = 1;
-  k.queue.schedule(k.slotRun + cpu, k.now + wait);
-  return true;
-}
-
 function interrupt(cpu: number, bit: number): void {
   loop.todo[cpu]! |= bit;
-  if (loop.busy[cpu] === 0) runCpu(cpu);
+  if (loop.busy[cpu] === 0 && (k.emulator === null || k.emulator.ask(cpu))) runCpu(cpu);
 }
 
-function timerInterrupt(task: number): void {
-  if (k.emulator !== null && waitsForTurn(k.emulator, task)) return;
-  const cpu = timerDue(task);
-  interrupt(cpu, Todo.TIMER);
-}
-
-/** A timer that is due interrupts its CPU when that has its turn. */
-function waitsForTurn(emulator: Emulator, task: number): boolean {
-  const cpu = progress.timerCpu[task]!;
-  if (progress.timerLate[task] !== 0 || loop.busy[cpu] !== 0) return false;
-  const wait = emulator.wait(cpu);
-  if (wait === 0) return false;
-  progress.timerLate[task] = 1;
-  k.queue.schedule(k.slotTimer + task, k.now + wait);
-  return true;
+/** Gives control to those whose turn it is, from `cpu` on (-1: nobody), until one needs time. */
+function takeTurns(emulator: Emulator, cpu: number): void {
+  for (let next = cpu; next >= 0; next = emulator.settle()) runCpu(next);
 }
 
 /** Timers of no CPU in particular run on whichever is active first. */
@@ -114,7 +104,7 @@ function globalTimer(index: number): void {
   if (index === 2 * nrGroups) rtPeriodExpired();
   else if ((index & 1) === 0) periodTimerExpired(index >>> 1);
   else slackTimerExpired(index >>> 1);
-  if (loop.busy[k.thisCpu] === 0) runCpu(k.thisCpu);
+  interrupt(k.thisCpu, 0);
 }
 
 /** Gives control to a CPU that is not busy. */
@@ -158,8 +148,9 @@ function beBusy(cpu: number): void {
   loop.busy[cpu] = 1;
   loop.todo[cpu]! &= ~Todo.PAY;
   const work = loop.debt[cpu]!;
-  k.queue.schedule(k.slotRun + cpu, k.now + (k.emulator === null ? work : k.emulator.stretch(cpu, work)));
   loop.debt[cpu] = 0;
+  if (k.emulator === null) k.queue.schedule(k.slotRun + cpu, k.now + work);
+  else k.emulator.work(cpu, work);
 }
 
 /** Handles the first of the interrupts in `pending`. */

@@ -165,6 +165,7 @@ class KernelState {
   slotCall = 0;
   slotRun = 0;
   slotGlobal = 0;
+  slotTurn = 0;
   slotTimer = 0;
 }
 
@@ -233,7 +234,8 @@ export function initKernel(
   k.slotCall = n;
   k.slotRun = 2 * n;
   k.slotGlobal = 3 * n;
-  k.slotTimer = k.slotGlobal + 2 * groups.count + 1;
+  k.slotTurn = k.slotGlobal + 2 * groups.count + 1;
+  k.slotTimer = k.slotTurn + 1;
   k.queue = new EventQueue(k.slotTimer + 2 * n + FIRST_TIMER_SLOTS);
   k.random = new RandomStreams(n);
   for (let cpu = 0; cpu < n; cpu++) k.random.seed(cpu, config.seed, 'newidle', cpu);

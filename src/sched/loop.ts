@@ -50,7 +50,7 @@ export const segmentActive = columns.u8();
 export const segmentStart = columns.f64();
 export const segmentWork = columns.f64();
 /** Work done per 1024 ns: of the segment, and of the CPU for its next. */
-/** The current task only waits for the clock: it gives its turns away. @see emulator.ts */
+/** It only waits for the clock, where CPUs take turns: it gives its turns away. @see emulator.ts */
 export const segmentSpins = columns.u8();
 export const segmentSpeed = columns.f64();
 export const speed = columns.f64();

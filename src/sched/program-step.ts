@@ -6,7 +6,6 @@
 import { Ev } from '../trace/events.ts';
 import { MAX_LOOP_DEPTH } from '../workload/build.ts';
 import * as counters from './counters.ts';
-import type { Emulator } from './emulator.ts';
 import { yieldTaskFair } from './fair.ts';
 import { doExit, doFork, schedExec } from './fork.ts';
 import { k } from './kernel.ts';
@@ -32,7 +31,7 @@ import { beginCall, beginWork, nextInstruction, Phase } from './progress-steps.t
 import { recordTask } from './record.ts';
 import { memorySpeed } from './refill.ts';
 import { requeueTaskRt } from './rt.ts';
-import { ENDLESS, startSegment } from './segment.ts';
+import { ENDLESS, startCode, startSegment } from './segment.ts';
 import { charge, setNeedResched } from './signals.ts';
 import { setAffinity, setGroup, setNice, setPolicy } from './task-changes.ts';
 import { armTimer } from './task-timers.ts';
@@ -42,9 +41,6 @@ import { setClamps } from './uclamp.ts';
 
 /** So many steps at one instant are a program that never uses time. */
 const MAX_STEPS_AT_ONCE = 4_000_000;
-
-/** Work in a call is done in parts of so many ns, as others come and go meanwhile. */
-const PART_NS = 20_000;
 
 /** Runs the current task's program until the CPU has something else to attend to (true), or it computes (false). */
 export function runProgram(cpu: number, task: number): boolean {
@@ -341,22 +337,10 @@ export function compute(cpu: number, task: number): false {
   if (endTime !== Number.POSITIVE_INFINITY && progress.named[task] !== 0 && progress.leaving[task] === 0) {
     work = Math.min(work, Math.floor(((endTime - k.now) * speed) / 1024) + 1);
   }
-  if (k.emulator === null) startSegment(cpu, work, speed);
-  else computeInTurns(k.emulator, cpu, task, work, speed);
+  // An emulated CPU does a call's instructions in its turns; other work is to wait for a clock.
+  if (k.emulator !== null && progress.counted[task] !== 0) startCode(k.emulator, cpu, work);
+  else startSegment(cpu, work, speed);
   return false;
-}
-
-/** Of a call's instructions, an emulated CPU does fewer the more others have their turns. */
-function computeInTurns(emulator: Emulator, cpu: number, task: number, work: number, speed: number): void {
-  const counted = progress.counted[task]!;
-  loop.segmentSpins[cpu] = counted ^ 1;
-  if (counted === 0 || work === 0) {
-    startSegment(cpu, work, speed);
-    return;
-  }
-  const part = Math.min(work, PART_NS);
-  progress.later[task]! += work - part;
-  startSegment(cpu, part, (speed * part) / emulator.stretch(cpu, part));
 }
 
 /** The task's end. Where instructions are counted, most of the work comes before anybody is told. */

@@ -161,9 +161,8 @@ export function workDone(task: number): void {
     progress.refillNs[task] = 0;
     return;
   }
-  progress.work[task] = progress.later[task]!;
-  if (progress.later[task] === 0) progress.phase[task]! += 1;
-  else progress.later[task] = 0;
+  progress.work[task] = 0;
+  progress.phase[task]! += 1;
 }
 
 export function sameAddressSpace(a: number, b: number): boolean {

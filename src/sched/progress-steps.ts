@@ -14,7 +14,6 @@ export function nextInstruction(task: number): true {
 /** The instruction needs `work` ns of computing. */
 export function beginWork(task: number, work: number): true {
   progress.work[task] = work;
-  progress.later[task] = 0;
   progress.wallClock[task] = 0;
   progress.counted[task] = 0;
   progress.phase[task] = work > 0 ? Phase.COMPUTE : Phase.COMPUTED;

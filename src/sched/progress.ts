@@ -27,8 +27,6 @@ export const phase = columns.u8();
 /** Work left of the current instruction, ns; or the moment it ends, for wall-clock ones. */
 export const work = columns.f64();
 export const wallClock = columns.u8();
-/** Work of a call beyond the part that is being done. @see emulator.ts */
-export const later = columns.f64();
 /** Children that the fork instruction at hand has started. */
 export const forked = columns.i32();
 /** The task works on its exit. */
@@ -50,8 +48,6 @@ export const waitsForChildren = columns.u8();
 /** Timer: CPU it is armed on, earliest moment it may fire, and its neighbours in that CPU's lists. */
 export const timerCpu = columns.i32(-1);
 export const timerSoft = columns.f64();
-/** It is due, and waits for the CPU's turn. @see emulator.ts */
-export const timerLate = columns.u8();
 export const timerNext = columns.i32(-1);
 export const timerPrev = columns.i32(-1);
 /** Equal for threads of one process. */

@@ -33,7 +33,7 @@ import { shareCore } from './smt-speed.ts';
 import * as tasks from './tasks.ts';
 import { Class, OnRq, State } from './tasks.ts';
 
-const Stage = { NONE: 0, PICK: 1, NEWIDLE: 2, SLOW: 3, SLOW_NEWIDLE: 4, FINISH: 5 } as const;
+const Stage = { NONE: 0, PICK: 1, NEWIDLE: 2, SLOW: 3, SLOW_NEWIDLE: 4, GO_IDLE: 5, FINISH: 6 } as const;
 
 /** The CPU enters schedule(). */
 export function scheduleBegin(cpu: number): void {
@@ -63,6 +63,10 @@ export function scheduleStep(cpu: number): void {
     case Stage.NEWIDLE:
       newidle(cpu);
       break;
+    case Stage.GO_IDLE:
+      if (rq.nrRunning[cpu] === 0) switchToIdle(cpu);
+      else pick(cpu);
+      break;
     case Stage.SLOW:
       slowBalance(cpu);
       break;
@@ -89,6 +93,8 @@ function pick(cpu: number): void {
   charge(cpu, k.costs.newidleNs);
   if (k.hooks.newidleBegin(cpu)) {
     loop.scheduleStage[cpu] = Stage.NEWIDLE;
+  } else if (k.costs.newidleNs > 0) {
+    loop.scheduleStage[cpu] = Stage.GO_IDLE;
   } else {
     switchToIdle(cpu);
   }

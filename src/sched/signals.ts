@@ -3,7 +3,6 @@
  * and charging kernel work. @spec 01 §4, 24 §8
  */
 import { Ev } from '../trace/events.ts';
-import type { Emulator } from './emulator.ts';
 import { k } from './kernel.ts';
 import * as loop from './loop.ts';
 import { Todo } from './loop.ts';
@@ -41,9 +40,9 @@ export function reschedCurr(cpu: number): void {
   if (cpu === k.thisCpu) return;
   if (polling(cpu)) {
     if (k.tracing) record(Ev.SCHED_WAKE_IDLE_WITHOUT_IPI, k.thisCpu, cpu);
-    raiseIrq(k.slotCall + cpu, cpu, flagWakeNs(cpu));
+    raiseIrq(k.slotCall + cpu, flagWakeNs(cpu));
   } else {
-    raiseIrq(cpu, cpu, k.costs.ipiDeliverNs + idleExitNs(cpu));
+    raiseIrq(cpu, k.costs.ipiDeliverNs + idleExitNs(cpu));
     charge(k.thisCpu, k.costs.ipiSendNs);
   }
 }
@@ -52,9 +51,9 @@ export function reschedCurr(cpu: number): void {
 export function sendCall(cpu: number): void {
   if (polling(cpu)) {
     setNeedResched(cpu);
-    raiseIrq(k.slotCall + cpu, cpu, flagWakeNs(cpu));
+    raiseIrq(k.slotCall + cpu, flagWakeNs(cpu));
   } else {
-    raiseIrq(k.slotCall + cpu, cpu, k.costs.ipiDeliverNs + idleExitNs(cpu));
+    raiseIrq(k.slotCall + cpu, k.costs.ipiDeliverNs + idleExitNs(cpu));
     charge(k.thisCpu, k.costs.ipiSendNs);
   }
 }
@@ -64,19 +63,14 @@ export function polling(cpu: number): boolean {
   return k.costs.idlePolls && loop.idlePhase[cpu] === 2;
 }
 
-/** A CPU in the kernel takes the interrupt when it is done; one that is not, when it has its turn. */
-function turnNs(emulator: Emulator, cpu: number): number {
-  return loop.busy[cpu] !== 0 ? 0 : emulator.reach(k.thisCpu, cpu, k.costs.ipiSendNs);
-}
-
 /**
  * An interrupt line is raised, once the CPU has done what it owes; one already on its way is the same interrupt. In an
  * emulator that is when it has its turn.
  */
-function raiseIrq(slot: number, cpu: number, latencyNs: number): void {
+function raiseIrq(slot: number, latencyNs: number): void {
   if (k.queue.isPending(slot)) return;
-  const owed = k.emulator === null ? loop.debt[k.thisCpu]! : turnNs(k.emulator, cpu);
-  k.queue.schedule(slot, k.now + owed + latencyNs);
+  if (k.emulator === null) k.queue.schedule(slot, k.now + loop.debt[k.thisCpu]! + latencyNs);
+  else k.emulator.send(slot, latencyNs);
 }
 
 /** ns until a CPU that watches a flag has seen it and left its idle state, which the write itself ends. @spec 24 §6 */

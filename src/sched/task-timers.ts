@@ -28,7 +28,6 @@ export function armTimer(cpu: number, task: number, time: number): void {
   const slack = tasks.schedClass[task] === Class.FAIR ? k.timerSlackNs : 0;
   progress.timerCpu[task] = cpu;
   progress.timerSoft[task] = time;
-  progress.timerLate[task] = 0;
   const head = armedHead[cpu]!;
   progress.timerNext[task] = head;
   progress.timerPrev[task] = -1;
