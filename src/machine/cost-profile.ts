@@ -284,7 +284,7 @@ const PROFILES: readonly CostProfile[] = [
     attachNs: 1500,
     forkNs: 100_000,
     exitNs: 180_000,
-    tickRestartNs: 1000,
+    tickRestartNs: 500,
     wakeCallNs: 8000,
     sleepCallNs: 1700,
     messageScale: 1,

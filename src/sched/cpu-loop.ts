@@ -24,7 +24,7 @@ import { rtPeriodExpired } from './rt.ts';
 import { scheduleBegin, scheduleStep } from './schedule.ts';
 import { pauseSegment } from './segment.ts';
 import { charge, idleExitNs, polling } from './signals.ts';
-import { SCHED_SOFTIRQ } from './softirq.ts';
+import { SCHED_SOFTIRQ, softirqDone } from './softirq.ts';
 import { stopperStep } from './stopper.ts';
 import { serveEarlyTimers, serveTimers, timerDue } from './task-timers.ts';
 import { schedulerTick } from './tick.ts';
@@ -219,6 +219,5 @@ function handleSoftirq(cpu: number): void {
   }
   if (k.hooks.softirqStep(cpu, first) === UNFINISHED) return;
   if (k.tracing) record(Ev.SOFTIRQ_EXIT, cpu, SCHED_SOFTIRQ);
-  loop.inSoftirq[cpu] = 0;
-  loop.todo[cpu]! &= ~Todo.SOFTIRQ;
+  softirqDone(cpu);
 }

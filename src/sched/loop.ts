@@ -44,6 +44,9 @@ export const debt = columns.f64();
 export const entered = columns.i32();
 /** The softirq has begun; where schedule() is. */
 export const inSoftirq = columns.u8();
+/** The softirq was raised again since; it is left to the CPU's ksoftirqd. */
+export const softirqAgain = columns.u8();
+export const softirqLeft = columns.u8();
 export const scheduleStage = columns.u8();
 /** The user segment of the current task: whether its end is scheduled, and from when how much work is left. */
 export const segmentActive = columns.u8();

@@ -32,6 +32,7 @@ const OP_NAMES: readonly OpName[] = [
   'barrier',
   'suspend',
   'resume',
+  'softirq',
   'fork',
   'waitChildren',
   'exec',

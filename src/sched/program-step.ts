@@ -33,6 +33,7 @@ import { memorySpeed } from './refill.ts';
 import { requeueTaskRt } from './rt.ts';
 import { ENDLESS, startCode, startSegment } from './segment.ts';
 import { charge, setNeedResched } from './signals.ts';
+import { takeSoftirqs } from './softirq.ts';
 import { setAffinity, setGroup, setNice, setPolicy } from './task-changes.ts';
 import { armTimer } from './task-timers.ts';
 import * as tasks from './tasks.ts';
@@ -210,6 +211,9 @@ function step(cpu: number, task: number): boolean {
       resume(p.ref(task, at, p.workload.suspensions));
       return nextInstruction(task);
     }
+
+    case Op.softirq:
+      return takeSoftirqs(cpu) ? true : nextInstruction(task);
 
     case Op.fork: {
       if (phase === Phase.START) progress.forked[task] = 0;

@@ -110,6 +110,8 @@ export type Instruction =
   | { readonly op: 'setClamps'; readonly min: number; readonly max: number }
   /** Join a cgroup (index into `cgroups`), or the root group (-1). */
   | { readonly op: 'setGroup'; readonly group: number }
+  /** Handle the softirqs that were left to the CPU's thread (`softirqThreads`). */
+  | { readonly op: 'softirq' }
   | { readonly op: 'yield' }
   /** Repeat up to the matching `end`: count times, 0 = for ever. */
   | { readonly op: 'loop'; readonly count: number }
@@ -193,6 +195,8 @@ export interface Workload {
   readonly suspensions: readonly { readonly name: string; readonly keepsTicks?: boolean }[];
   /** What is resumed when a task dies whose parent is dead. */
   readonly orphansResume?: number;
+  /** The suspension in which CPU 0's ksoftirqd waits for softirqs that are left to it; those of other CPUs follow. */
+  readonly softirqThreads?: number;
   readonly timers: readonly { readonly name: string }[];
   readonly groups: readonly GroupSpec[];
   /** Simulated time to stop at, unless told otherwise; null: when every task of the workload has exited. */

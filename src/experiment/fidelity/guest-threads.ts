@@ -1,10 +1,10 @@
 /**
  * The guest's own threads: they look after memory and grace periods, wake now and then for a few microseconds, and a CPU
  * that was idle then looks for work of others when they sleep again (newidle balance). How often they wake was counted in
- * the records named in docs/fidelity.md.
+ * the records named in docs/fidelity.md. Each CPU's ksoftirqd runs what softirqs are left to it.
  */
 import type { Topology } from '../../machine/topology.ts';
-import type { Duration, Instruction, Ref, TaskKind } from '../../workload/program.ts';
+import { type Duration, type Instruction, type Ref, ref, type TaskKind } from '../../workload/program.ts';
 
 /** rcu_preempt wakes so often, every two ticks, while there is work. */
 const GRACE_WAKES = 3;
@@ -21,9 +21,11 @@ export interface GuestEvents {
   readonly everywhere: Ref;
   /** Somebody died whose parent is init. */
   readonly init: Ref;
+  /** The suspension of CPU 0's ksoftirqd; those of other CPUs follow. */
+  readonly softirqThreads: number;
 }
 
-export function guestThreads(machine: Topology, { rcu, everywhere, init }: GuestEvents): TaskKind[] {
+export function guestThreads(machine: Topology, { rcu, everywhere, init, softirqThreads }: GuestEvents): TaskKind[] {
   const threads = [
     kernelThread('rcu_preempt', null, [
       { op: 'loop', count: 0 },
@@ -54,6 +56,18 @@ export function guestThreads(machine: Topology, { rcu, everywhere, init }: Guest
   }
   machine.online.forEach((online, cpu) => {
     if (online === 0) return;
+    threads.push(
+      kernelThread(
+        `ksoftirqd/${cpu}`,
+        [cpu],
+        [
+          { op: 'loop', count: 0 },
+          { op: 'suspend', suspension: ref(softirqThreads + cpu) },
+          { op: 'softirq' },
+          { op: 'end' },
+        ],
+      ),
+    );
     threads.push(kernelThread(`kworker/${cpu}:1`, [cpu], wakes({ kind: 'exponential', meanNs: 5_000_000_000 }, 'I')));
     threads.push(
       kernelThread(

@@ -46,7 +46,8 @@ export function inGuest(workload: Workload, machine: Topology, start: LoadStart 
   const [main, ...others] = workload.kinds;
   const first = workload.suspensions.length;
   const rcu = ref(first);
-  const threads = guestThreads(machine, { rcu, everywhere: ref(first + 1), init: ref(first + 2) });
+  const softirqThreads = first + 3;
+  const threads = guestThreads(machine, { rcu, everywhere: ref(first + 1), init: ref(first + 2), softirqThreads });
   // The load's kinds keep their numbers; the shell takes the place of its main task, which comes after them.
   const load = workload.kinds.length;
   const [printer, kthreadd, firstThread] = [load + 1, load + 2, load + 3];
@@ -105,8 +106,15 @@ export function inGuest(workload: Workload, machine: Topology, start: LoadStart 
       ...threads,
     ],
     durationNs: workload.durationNs === null ? null : workload.durationNs + IDLE_NS.maxNs + 100_000_000,
-    suspensions: [...workload.suspensions, { name: 'rcu', keepsTicks: true }, { name: 'everywhere' }, { name: 'init' }],
+    suspensions: [
+      ...workload.suspensions,
+      { name: 'rcu', keepsTicks: true },
+      { name: 'everywhere' },
+      { name: 'init' },
+      ...Array.from({ length: machine.nrCpus }, (_, cpu) => ({ name: `ksoftirqd/${cpu}` })),
+    ],
     orphansResume: first + 2,
+    softirqThreads,
     maxTasks: workload.maxTasks + 4 + threads.length,
   };
 }

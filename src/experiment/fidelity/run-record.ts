@@ -24,7 +24,7 @@ export interface RecordFidelity {
 const FITTED: readonly string[] = ['smp4-pingpong', 'smp4-periodic', 'smp4-one', 'smp4-hackbench'];
 
 /** How the lab's guest differs from a machine without costs that has just booted. */
-const GUEST = 'costs=kernel-lab,idle_governor=menu,start_state=recorded,rcu_grace=60ms,wakee_flips=5';
+const GUEST = 'costs=kernel-lab,start_state=recorded,rcu_grace=60ms,wakee_flips=5';
 
 /** The preset of the recorded kernel, in the lab's guest. Throws `UserError` if there is none. */
 export function policyOfRecord(record: LabRecord): string {
