@@ -171,6 +171,13 @@ export const MECHANISM_FIGURES: readonly FigureSpec[] = [
     nullWhen: 'push is off',
   },
   {
+    pattern: 'push.running_moves',
+    unit: 'count',
+    better: null,
+    meaning: 'Tasks running alone that a tick gave to the stopper to move, for they were too big or content with less.',
+    nullWhen: 'push is off',
+  },
+  {
     pattern: 'push.pileups',
     unit: 'count',
     better: 'less',

@@ -72,14 +72,14 @@ export class MainlineBalance implements BalanceHooks {
     this.#parts = parts;
     this.#steal = parts.steal === 'on' || parts.newidle === 'steal' ? new TaskStealing(nrCpus, mechanisms.steal) : null;
     this.#shared = parts.shared_runq === 'on' ? new SharedRunq(nrCpus, mechanisms.sharedRunq) : null;
+    this.#energy = policy.tunables.energyAware ? new EnergyPlacement() : null;
     this.#nohzLlcs = mechanisms.idle.tracking === 'nohz_llc' ? new NohzLlcs(nrCpus) : null;
     const lists = parts.push === 'on' || parts.newidle === 'pull_one';
-    this.push = lists ? new PushBalance(nrCpus, mechanisms, parts, this.#nohzLlcs) : null;
+    this.push = lists ? new PushBalance(nrCpus, mechanisms, parts, this.#nohzLlcs, this.#energy) : null;
     this.watches =
       (this.#steal === null ? 0 : Watch.FAIR_COUNT) |
       (this.#shared === null ? 0 : Watch.QUEUE | Watch.RUN) |
       (this.push === null ? 0 : Watch.QUEUE | Watch.RUN | Watch.IDLE);
-    this.#energy = policy.tunables.energyAware ? new EnergyPlacement() : null;
     this.#active = parts.active === 'callback' ? new ActiveCallback(nrCpus) : null;
     const { groupMetric, wakeupScope } = mechanisms.fault;
     const byLoad = groupMetric === 'mainline' ? null : new LoadComparison(groupMetric);

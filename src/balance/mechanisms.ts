@@ -55,8 +55,8 @@ export interface SharedRunqTunables {
 export const PUSH_EXECUTORS = ['callback', 'callback_double', 'ipi_pull', 'ipi_pull_batch', 'stopper'] as const;
 export const PUSH_TRIGGERS = ['put_prev', 'enqueue', 'tick', 'preempt'] as const;
 export const PUSH_CLAIMS = ['none', 'clear_bit', 'token', 'pending', 'cursor'] as const;
-export const PUSH_PREDICATES = ['nayak', 'eas'] as const;
-export const PUSH_SEARCHES = ['near', 'flat'] as const;
+export const PUSH_PREDICATES = ['nayak', 'eas', 'misfit'] as const;
+export const PUSH_SEARCHES = ['near', 'flat', 'energy'] as const;
 export const IDLE_TRACKINGS = ['nohz_global', 'nohz_llc', 'all_llc', 'all_llc_lazy', 'all_sharded'] as const;
 
 export interface PushTunables {

@@ -2,9 +2,11 @@
  * Pushing as a policy sees it: the pushable lists, the masks of idle CPUs, the push itself and the pull that goes with it
  * hear of what happens in the scheduler, in this order. @spec 21
  */
+import { UserError } from '../base/errors.ts';
 import type { Counter } from '../sched/hooks.ts';
 import { k } from '../sched/kernel.ts';
 import * as rq from '../sched/rq.ts';
+import type { EnergyPlacement } from './energy.ts';
 import { IdleTracking } from './idle-tracking.ts';
 import { LlcMap } from './llc-map.ts';
 import type { Mechanisms, PushTunables } from './mechanisms.ts';
@@ -23,12 +25,19 @@ export class PushBalance {
   readonly #idle: IdleTracking | null;
   readonly #push: Push | null;
 
-  constructor(nrCpus: number, { push, idle, newidle }: Mechanisms, parts: Parts, nohz: NohzLlcs | null) {
+  constructor(
+    nrCpus: number,
+    { push, idle, newidle }: Mechanisms,
+    parts: Parts,
+    nohz: NohzLlcs | null,
+    energy: EnergyPlacement | null,
+  ) {
+    checkSearch(push, energy);
     this.#tunables = push;
     this.lists = new PushableLists(nrCpus);
     this.pull = parts.newidle === 'pull_one' ? new PullOne(nrCpus, newidle.pull, this.lists) : null;
     this.#idle = parts.push === 'on' ? new IdleTracking(nrCpus, idle, nohz) : null;
-    this.#push = this.#idle === null ? null : new Push(nrCpus, push, this.lists, this.#idle);
+    this.#push = this.#idle === null ? null : new Push(nrCpus, push, this.lists, this.#idle, energy);
   }
 
   started(): void {
@@ -99,5 +108,16 @@ export class PushBalance {
 
   stopped(cpu: number, task: number, target: number): void {
     this.#push?.stopped(cpu, task, target);
+  }
+}
+
+/** The energy model chooses CPUs that run something, too: a claim on an idle one means nothing then. */
+function checkSearch({ search, claim }: PushTunables, energy: EnergyPlacement | null): void {
+  if (search !== 'energy') return;
+  if (energy === null) {
+    throw new UserError('policy', 'push.search=energy asks the energy model', {}, 'say energy_aware=on as well');
+  }
+  if (claim !== 'none') {
+    throw new UserError('policy', `push.search=energy makes no claims on CPUs, so not push.claim=${claim} either`);
   }
 }

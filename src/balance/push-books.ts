@@ -11,6 +11,8 @@ export class PushBooks {
   /** Searches that found no CPU; and pushes that came to nothing because the task had run, gone or been taken by then. */
   noTarget = 0;
   misses = 0;
+  /** Tasks that ran alone and that a tick gave to the stopper. */
+  runningMoves = 0;
   /** Tasks that arrived where something was runnable, or on its way, already. */
   pileups = 0;
   /** Time of the busy CPUs and of the idle ones, ns; of the first only what a task then had to wait for. */
@@ -70,6 +72,7 @@ export class PushBooks {
       ['push.pushes', this.pushes],
       ['push.no_target', this.noTarget],
       ['push.misses', this.misses],
+      ['push.running_moves', this.runningMoves],
       ['push.pileups', this.pileups],
       ['push.spells_1', this.#spells[1]!],
       ['push.spells_2', this.#spells[2]!],

@@ -4,13 +4,17 @@
  *   near   own LLC, other LLCs of the node that have idle CPUs, other nodes for a task that has waited long enough; in an
  *          LLC said to have an idle core, a whole idle core before an idle thread; at most `scan_max` CPUs an LLC
  *   flat   the first idle CPU upward from the own, whatever is between
+ *   energy where the energy model says, idle or not; -1 if that is where the task is. @spec 21 §2
  *
- * With capacities that differ the task must fit the target, and the target not be smaller than where the task waits.
+ * With capacities that differ the task must fit an idle target, and the target not be smaller than where the task waits
+ * unless the task's `util_max` is content with it.
  */
 import { k } from '../sched/kernel.ts';
 import { allowed, idleCpu } from '../sched/predicates.ts';
 import * as rq from '../sched/rq.ts';
 import { charge } from '../sched/signals.ts';
+import * as tasks from '../sched/tasks.ts';
+import type { EnergyPlacement } from './energy.ts';
 import type { IdleTracking } from './idle-tracking.ts';
 import type { LlcMap } from './llc-map.ts';
 import type { PushTunables } from './mechanisms.ts';
@@ -21,6 +25,7 @@ export class PushSearch {
   readonly #tunables: PushTunables;
   readonly #idle: IdleTracking;
   readonly #claims: PushClaims;
+  readonly #energy: EnergyPlacement | null;
   #llcs!: LlcMap;
   /** Of the walk of an LLC: CPUs that may still be looked at. */
   #left = 0;
@@ -28,10 +33,17 @@ export class PushSearch {
   #batch = 0;
   readonly #foundIn: Float64Array;
 
-  constructor(nrCpus: number, tunables: PushTunables, idle: IdleTracking, claims: PushClaims) {
+  constructor(
+    nrCpus: number,
+    tunables: PushTunables,
+    idle: IdleTracking,
+    claims: PushClaims,
+    energy: EnergyPlacement | null,
+  ) {
     this.#tunables = tunables;
     this.#idle = idle;
     this.#claims = claims;
+    this.#energy = tunables.search === 'energy' ? energy : null;
     this.#foundIn = new Float64Array(nrCpus).fill(-1);
   }
 
@@ -41,6 +53,10 @@ export class PushSearch {
 
   /** A CPU for a task of CPU `from`, claimed by the executing CPU, or -1. `waited`: how long the task has been listed, ns. */
   find(task: number, from: number, waited: number): number {
+    if (this.#energy !== null) {
+      const efficient = this.#energy.find(task, from);
+      return efficient === from || k.cpuActive[Math.max(efficient, 0)] === 0 ? -1 : efficient;
+    }
     const target = this.#tunables.search === 'flat' ? this.#flat(task, from) : this.#near(task, from, waited);
     if (target >= 0) this.#foundIn[target] = this.#batch;
     return target;
@@ -117,7 +133,9 @@ export class PushSearch {
 
   #fits(task: number, from: number, cpu: number): boolean {
     if (!k.asymCpucapacity) return true;
-    return rq.cpuCapacityOrig[cpu]! >= rq.cpuCapacityOrig[from]! && taskFitsCpu(task, cpu);
+    const capacity = rq.cpuCapacityOrig[cpu]!;
+    if (capacity < rq.cpuCapacityOrig[from]! && tasks.utilMax[task]! > capacity) return false;
+    return taskFitsCpu(task, cpu);
   }
 
   #coreIdles(cpu: number): boolean {

@@ -14,6 +14,7 @@ import { Class, OnRq } from '../sched/tasks.ts';
 import { MigrateCause } from '../trace/events.ts';
 import { throttledPair } from './detach.ts';
 import type { PushTunables } from './mechanisms.ts';
+import { taskFitsCpu } from './misfit.ts';
 
 /** Does the task still wait on that queue, and may it go there? */
 export function movable(task: number, queue: number, target: number): boolean {
@@ -35,13 +36,19 @@ export function moveWaiting(task: number, queue: number, target: number): void {
 /** Is the task one for the list? @spec 21 §2 */
 export function pushable(task: number, predicate: PushTunables['predicate']): boolean {
   if (tasks.nrAllowed[task]! <= 1 || se.delayed[task] !== 0) return false;
-  return predicate === 'nayak' || (!k.overutilized && stuck(task));
+  if (predicate === 'nayak') return true;
+  if (predicate === 'misfit') return k.asymCpucapacity && misfit(task);
+  return !k.overutilized && (stuck(task) || (k.asymCpucapacity && misfit(task)));
 }
 
-/** The task may never sleep, and so never be placed anew by a wakeup. */
-export function stuck(task: number): boolean {
+/** The task may never sleep, and so never be placed anew by a wakeup. @spec 21 §2 */
+function stuck(task: number): boolean {
   const wanted = Math.max(utilEst(task), avg.runnableAvg[AVG_SE + task]!);
-  return wanted > rq.cpuCapacity[tasks.cpu[task]!]!;
+  return wanted > Math.min(rq.cpuCapacity[tasks.cpu[task]!]!, tasks.utilMax[task]!);
+}
+
+function misfit(task: number): boolean {
+  return !taskFitsCpu(task, tasks.cpu[task]!);
 }
 
 /** The task has yielded since it was last chosen. */

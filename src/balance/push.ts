@@ -25,6 +25,7 @@ import * as tasks from '../sched/tasks.ts';
 import { Class } from '../sched/tasks.ts';
 import { Reason } from '../trace/decisions.ts';
 import { MigrateCause } from '../trace/events.ts';
+import type { EnergyPlacement } from './energy.ts';
 import { decidePush } from './explain-pass.ts';
 import type { IdleTracking } from './idle-tracking.ts';
 import type { LlcMap } from './llc-map.ts';
@@ -33,7 +34,7 @@ import { PushBooks } from './push-books.ts';
 import { PushClaims } from './push-claim.ts';
 import { PullRequests } from './push-pull.ts';
 import { PushSearch } from './push-search.ts';
-import { movable, moveWaiting } from './push-task.ts';
+import { movable, moveWaiting, pushable } from './push-task.ts';
 import type { PushableLists } from './pushable-list.ts';
 
 const Stage = { NONE: 0, NEXT: 1, MOVE: 2 } as const;
@@ -63,12 +64,20 @@ export class Push {
   readonly #last: Int32Array;
   readonly #nextQueue: Int32Array;
   readonly #doneBy: Int32Array;
+  /** A tick has asked the stopper of the CPU to move the task that runs alone there. */
+  readonly #tickAsked: Uint8Array;
 
-  constructor(nrCpus: number, tunables: PushTunables, lists: PushableLists, idle: IdleTracking) {
+  constructor(
+    nrCpus: number,
+    tunables: PushTunables,
+    lists: PushableLists,
+    idle: IdleTracking,
+    energy: EnergyPlacement | null,
+  ) {
     this.#tunables = tunables;
     this.#lists = lists;
     this.#claims = new PushClaims(nrCpus, tunables.claim, idle);
-    this.#search = new PushSearch(nrCpus, tunables, idle, this.#claims);
+    this.#search = new PushSearch(nrCpus, tunables, idle, this.#claims, energy);
     this.#books = new PushBooks(nrCpus);
     this.#requests = new PullRequests(nrCpus);
     this.#pulls = tunables.executor === 'ipi_pull' || tunables.executor === 'ipi_pull_batch';
@@ -82,6 +91,7 @@ export class Push {
     this.#last = new Int32Array(nrCpus).fill(-1);
     this.#nextQueue = new Int32Array(nrCpus).fill(-1);
     this.#doneBy = new Int32Array(nrCpus).fill(-1);
+    this.#tickAsked = new Uint8Array(nrCpus);
   }
 
   started(llcs: LlcMap): void {
@@ -123,11 +133,27 @@ export class Push {
 
   /** A tick of the CPU. */
   ticked(cpu: number): void {
+    if (this.#tunables.predicate !== 'nayak') this.#tickedAlone(cpu);
     if (this.#tunables.trigger !== 'tick' || tasks.schedClass[rq.curr[cpu]!] !== Class.FAIR) return;
     const task = this.#lists.head(cpu);
     if (task < 0 || this.#lists.waited(task) < this.#tunables.minWaitNs) return;
     this.#ask(cpu, cpu);
     loop.todo[cpu]! |= Todo.CALLBACK;
+  }
+
+  /** What runs alone is never put back: the tick looks whether it had better be elsewhere. @spec 21 §2 */
+  #tickedAlone(cpu: number): void {
+    const task = rq.curr[cpu]!;
+    if (rq.nrRunning[cpu] !== 1 || tasks.schedClass[task] !== Class.FAIR) return;
+    if (rq.activeBalance[cpu] !== 0 || this.#tickAsked[cpu] !== 0) return;
+    if (!pushable(task, this.#tunables.predicate)) return;
+    this.#search.beginBatch();
+    const target = this.#search.find(task, cpu, 0);
+    if (target < 0) return;
+    this.#tickAsked[cpu] = 1;
+    this.#stopSince[cpu] = k.now;
+    this.#books.runningMoves++;
+    queueStopWork(cpu, { kind: StopWork.PUSH, task, cpu: target, cause: MigrateCause.PUSH, waiter: -1 });
   }
 
   #ask(executor: number, queue: number): void {
@@ -182,7 +208,7 @@ export class Push {
       this.#books.noTarget++;
       if (k.deciding) decidePush(queue, task, -1, Reason.OUT_OF_SCOPE, NO_TARGET);
       // The energy-aware version tries each task once; the other puts it back, and that is all for now. @spec 21 §2, §3.3
-      if (this.#tunables.predicate === 'eas') return;
+      if (this.#tunables.predicate !== 'nayak') return;
       this.#lists.insert(queue, task, this.#lists.since(task));
       this.#endOfQueue(cpu, queue);
       return;
@@ -251,6 +277,7 @@ export class Push {
   /** The stopper of the queue's CPU does its part; the two switches for it are the busy CPU's too. */
   stopped(queue: number, task: number, target: number): void {
     const { detachNs, attachNs, pickNs, switchOtherMmNs } = k.costs;
+    this.#tickAsked[queue] = 0;
     this.#books.busyNs += detachNs + attachNs + 2 * (pickNs + switchOtherMmNs);
     this.#finishMove(task, queue, target, this.#stopSince[queue]!);
   }

@@ -171,9 +171,15 @@ export const SETTINGS: Readonly<Record<string, Setting>> = {
   'push.executor': mechanism('push', 'executor', 'word', 'who moves a pushed task', { values: PUSH_EXECUTORS }),
   'push.trigger': mechanism('push', 'trigger', 'word', 'when a busy CPU looks for a place', { values: PUSH_TRIGGERS }),
   'push.claim': mechanism('push', 'claim', 'word', 'keeps others from the same target', { values: PUSH_CLAIMS }),
-  'push.predicate': mechanism('push', 'predicate', 'word', 'which waiting tasks are pushed', {
-    values: PUSH_PREDICATES,
-  }),
+  'push.predicate': mechanism(
+    'push',
+    'predicate',
+    'word',
+    'which waiting tasks are pushed; eas, misfit: running ones too',
+    {
+      values: PUSH_PREDICATES,
+    },
+  ),
   'push.search': mechanism('push', 'search', 'word', 'where an idle CPU is looked for', { values: PUSH_SEARCHES }),
   'push.scan_max': mechanism('push', 'scanMax', 'int', 'CPUs looked at in an LLC; 0: as for wakeups', { max: 8192 }),
   'push.numa_wait': mechanism('push', 'numaWaitNs', 'ns', 'no push to other nodes before a task waited so long'),

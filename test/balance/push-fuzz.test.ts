@@ -14,6 +14,7 @@ import {
   PUSH_TRIGGERS,
 } from '../../src/balance/mechanisms.ts';
 import { UserError } from '../../src/base/errors.ts';
+import type { Topology } from '../../src/machine/topology.ts';
 import { k } from '../../src/sched/kernel.ts';
 import { Ev } from '../../src/trace/events.ts';
 import { simulate } from '../support/simulate.ts';
@@ -25,7 +26,7 @@ const anyPush = fc
     'push.trigger': fc.constantFrom(...PUSH_TRIGGERS),
     'push.claim': fc.constantFrom(...PUSH_CLAIMS),
     'push.predicate': fc.constantFrom(...PUSH_PREDICATES),
-    'push.search': fc.constantFrom(...PUSH_SEARCHES),
+    'push.search': fc.constantFrom(...PUSH_SEARCHES.filter((search) => search !== 'energy')),
     'push.scan_max': fc.constantFrom(0, 1, 100),
     'push.numa_wait': fc.constantFrom('0', '1ms'),
     'push.min_wait': fc.constantFrom('0', '1ms'),
@@ -44,19 +45,32 @@ const anyPush = fc
         .join(',')}`,
   );
 
+/** By energy, where the machine lets it; as far as a kernel would be asked. */
+const BY_ENERGY = ['', '', ',energy_aware=on', ',energy_aware=on,push.search=energy,push.claim=none'] as const;
+
+function canTellEnergy({ online, capacity, core }: Topology): boolean {
+  const active = [...online].flatMap((on, cpu) => (on === 1 ? [cpu] : []));
+  return (
+    new Set(active.map((cpu) => capacity[cpu])).size > 1 &&
+    new Set(active.map((cpu) => core[cpu])).size === active.length
+  );
+}
+
 const anyPreset = fc.constantFrom('linux-6.1', 'linux-6.12');
 
 test('pushing keeps the books', () => {
   let pushes = 0;
+  let byEnergy = 0;
   fc.assert(
     fc.property(
       anyMachine,
       anyWorkload,
       anyPush,
       anyPreset,
+      fc.constantFrom(...BY_ENERGY),
       fc.nat({ max: 1000 }),
-      (machine, workload, push, preset, seed) => {
-        const policy = `${preset},${push}`;
+      (machine, workload, push, preset, energy, seed) => {
+        const policy = `${preset},${push}${canTellEnergy(machine) ? energy : ''}`;
         try {
           simulate({ machine, workload, policy, seed, record: [Ev.SCHED_SWITCH], untilMs: 30 });
         } catch (error) {
@@ -64,10 +78,12 @@ test('pushing keeps the books', () => {
           if (error instanceof UserError) return;
           throw error;
         }
+        if (k.energyAware) byEnergy++;
         pushes += new Map(k.hooks.counters()).get('push.pushes')!;
       },
     ),
     { numRuns: 250 },
   );
+  assert.ok(byEnergy > 5, `${byEnergy} by energy`);
   assert.ok(pushes > 10, `${pushes} pushes`);
 });

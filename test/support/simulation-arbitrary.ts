@@ -43,7 +43,13 @@ export const anyMachine: fc.Arbitrary<Topology> = fc
         online: i === 0 || i % 5 !== offline,
       };
     });
-    return buildTopology({ name: 'random', cpus });
+    // Where CPUs differ, an energy model: bigger ones take more for the same work.
+    const kinds = [...new Set(cpus.map(({ capacity }) => capacity ?? 1024))];
+    const perfDomains = kinds.map((capacity) => ({
+      cpus: cpus.flatMap((cpu, i) => (cpu.capacity === capacity ? [i] : [])),
+      states: [1, 2, 4].map((step) => ({ frequencyKhz: step * 1000, power: step * step * capacity })),
+    }));
+    return buildTopology({ name: 'random', cpus, ...(kinds.length > 1 ? { perfDomains } : {}) });
   });
 
 const duration: fc.Arbitrary<Duration> = fc.oneof(
@@ -114,6 +120,9 @@ const step: fc.Arbitrary<readonly Instruction[]> = fc.oneof(
     .map(({ policy, priority }): Instruction[] => [
       { op: 'setPolicy', policy, priority: priorityOf(policy, priority) },
     ]),
+  fc
+    .record({ min: fc.constantFrom(-1, 0, 300, 1024), max: fc.constantFrom(-1, 100, 1024) })
+    .map(({ min, max }): Instruction[] => [{ op: 'setClamps', min, max }]),
   fc.integer({ min: -1, max: GROUPS - 1 }).map((group): Instruction[] => [{ op: 'setGroup', group }]),
   fc.constant<Instruction[]>([{ op: 'yield' }]),
   fc.constant<Instruction[]>([{ op: 'exec' }]),
