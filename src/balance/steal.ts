@@ -253,6 +253,7 @@ export class TaskStealing {
         this.#look(cpu, source);
         const task = source === cpu ? -1 : bestPushable(source, cpu);
         if (task < 0) continue;
+        this.#findNs += takeLock(Line.RQ_LOCK + source, k.costs.detachNs);
         moveQueuedTask(task, cpu, MigrateCause.STEAL);
         charge(cpu, k.costs.detachNs + k.costs.attachNs);
         this.#won(cpu, source);

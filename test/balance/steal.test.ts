@@ -206,6 +206,12 @@ describe('how far a CPU goes', () => {
     assert.equal(far('').result, 0);
     assert.equal(far(',steal.scope=node').result, 0);
     assert.equal(far(',steal.scope=machine').result, 1);
+    const near = (change: string) => {
+      const m = stealing([8, { llcs: 4, nodes: 2 }], ['a', 'b'], change);
+      m.runs('a', 2).waits('b', 2);
+      return steal(0);
+    };
+    assert.deepEqual([near(''), near(',steal.scope=node'), near(',steal.scope=machine')], [0, 1, 1]);
   });
 
   test('nearest first', () => {
