@@ -71,6 +71,7 @@ const DEFAULT_ENVIRONMENT: Environment = {
   timerSlackNs: 50_000,
   bootJiffies: 0,
   bootCpu: 0,
+  schedstats: true,
   schedstatVersion: 15,
 };
 

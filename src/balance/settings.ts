@@ -139,6 +139,7 @@ export const SETTINGS: Readonly<Record<string, Setting>> = {
   spin_turn: environment('spinTurnNs', 'ns', 'there: the turn of a task that waits for the clock to advance'),
   timer_slack: environment('timerSlackNs', 'ns', 'how late a sleeper’s timer may be, to share an interrupt'),
   boot_cpu: environment('bootCpu', 'int', 'CPU on which the main task starts'),
+  schedstats: environment('schedstats', 'bool', 'what /proc/schedstat and /proc/PID/sched count only if told to'),
   schedstat_version: {
     ...environment('schedstatVersion', 'int', 'layout of /proc/schedstat'),
     min: 15,

@@ -11,10 +11,12 @@ import { UserError } from '../base/errors.ts';
 import type { Topology } from '../machine/topology.ts';
 import { buildDomains } from '../sched/build-domains.ts';
 import { FtraceTextWriter } from '../trace/ftrace-text.ts';
+import { formatProcSched, type ProcSched } from '../trace/proc-sched.ts';
 import { domainStat, formatSchedstat, type Schedstat } from '../trace/schedstat.ts';
 import type { TraceSink, TraceTables } from '../trace/sink.ts';
 import { tee } from '../trace/tee.ts';
 import { OutputFile } from './output-file.ts';
+import { ProcSchedSink } from './proc-sched-sink.ts';
 
 const encoder = new TextEncoder();
 
@@ -48,15 +50,16 @@ export function openLabFolder(folder: string, machine: Topology, scenario: strin
     },
     event: () => {},
   };
+  const procSched = new ProcSchedSink();
   return {
-    sink: tee(keepTables, new FtraceTextWriter((chunk) => trace.write(chunk), { repetition: 1 })),
+    sink: tee(keepTables, procSched, new FtraceTextWriter((chunk) => trace.write(chunk), { repetition: 1 })),
     commit: (schedstat) => {
       trace.end();
       const put = (name: string, text: string) => open(name).write(encoder.encode(text));
       put('topology.json', `${JSON.stringify(topologyJson(machine))}\n`);
       put('run.json', `${JSON.stringify(runJson(machine, scenario, tables!.source))}\n`);
       const tasks = new StoredZstd(open('r1/tasks.txt.zst').write);
-      tasks.write(encoder.encode(tasksText(tables!)));
+      tasks.write(encoder.encode(tasksText(tables!, procSched.files)));
       tasks.end();
       put('r1/schedstat0', formatSchedstat(atBoot(schedstat)));
       put('r1/schedstat1', formatSchedstat(schedstat));
@@ -93,17 +96,18 @@ function runJson(machine: Topology, scenario: string, source: string): unknown {
   };
 }
 
-/** A line a task of the workload, its kind first. */
-function tasksText(tables: TraceTables): string {
+/** A line a task of the workload, its kind first, then its /proc/PID/sched. */
+function tasksText(tables: TraceTables, files: ReadonlyMap<number, ProcSched>): string {
   const counts = new Map<string, number>();
-  return tables.tasks
-    .filter(({ kind }) => kind !== '')
-    .map(({ kind, pid }) => {
-      const index = counts.get(kind) ?? 0;
-      counts.set(kind, index + 1);
-      return `@ task=${kind}-${index} pid=${pid}\n`;
-    })
-    .join('');
+  let text = '';
+  for (const [task, { kind, pid }] of tables.tasks.entries()) {
+    if (kind === '') continue;
+    const index = counts.get(kind) ?? 0;
+    counts.set(kind, index + 1);
+    const file = files.get(task);
+    text += `@ task=${kind}-${index} pid=${pid}\n${file === undefined ? '' : `${formatProcSched(file)}\n`}`;
+  }
+  return text;
 }
 
 /** What the counters were when the machine started. */

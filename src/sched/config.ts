@@ -166,6 +166,8 @@ export interface Environment {
   bootJiffies: number;
   /** The main task's CPU at the start. */
   bootCpu: number;
+  /** Counters of scheduling are kept, as the kernel does when told to at boot (`schedstats=enable`). @spec 09 §1 */
+  schedstats: boolean;
   /** Layout of /proc/schedstat. @spec 22 §8 */
   schedstatVersion: 15 | 16 | 17;
 }

@@ -8,18 +8,23 @@ import { namesFor } from './kernel-names.ts';
 /** Version 17 came with 6.14, and names domains. */
 const NAMES = namesFor('6.14');
 
-/** A snapshot at this moment of the simulation, in the layout of the policy's version. What the kernel counts in 32 bits wraps. */
+/**
+ * A snapshot at this moment of the simulation, in the layout of the policy's version. What the kernel counts in 32 bits
+ * wraps; without schedstats it counts times only, and says 0 for the rest.
+ */
 export function takeSchedstat(): Schedstat {
   const cpus: CpuStat[] = [];
+  const { schedstats } = k.config.environment;
+  const counted = (n: number) => (schedstats ? n >>> 0 : 0);
   for (let cpu = 0; cpu < k.nrCpus; cpu++) {
     if (k.cpuActive[cpu] === 0) continue;
     cpus.push({
       cpu,
-      yldCount: counters.yld[cpu]! >>> 0,
-      schedCount: counters.sched[cpu]! >>> 0,
-      schedGoidle: counters.goidle[cpu]! >>> 0,
-      ttwuCount: counters.ttwu[cpu]! >>> 0,
-      ttwuLocal: counters.ttwuLocal[cpu]! >>> 0,
+      yldCount: counted(counters.yld[cpu]!),
+      schedCount: counted(counters.sched[cpu]!),
+      schedGoidle: counted(counters.goidle[cpu]!),
+      ttwuCount: counted(counters.ttwu[cpu]!),
+      ttwuLocal: counted(counters.ttwuLocal[cpu]!),
       rqCpuTime: counters.rqCpuTime[cpu]!,
       runDelay: counters.runDelay[cpu]!,
       pcount: counters.pcount[cpu]!,
@@ -34,16 +39,21 @@ function domainsOf(cpu: number): DomainStat[] {
   const stats: DomainStat[] = [];
   for (let d = sd.lowest[cpu]!; d >= 0; d = sd.parent[d]!) {
     const domain = sd.tree.domains[d]!;
-    const numbers = Uint32Array.from(sd.counters.subarray(d * DOMAIN_COUNTERS, (d + 1) * DOMAIN_COUNTERS));
+    const numbers = numbersOf(sd.counters, d, DOMAIN_COUNTERS);
     if (k.config.environment.schedstatVersion < 17) stats.push(domainStat(15, domain.name, domain.span, numbers));
     else stats.push(domainStat(17, NAMES.domain(domain.name), domain.span, withImbalances(d, numbers)));
   }
   return stats;
 }
 
+function numbersOf(columns: Float64Array, domain: number, width: number): Uint32Array {
+  if (!k.config.environment.schedstats) return new Uint32Array(width);
+  return Uint32Array.from(columns.subarray(domain * width, (domain + 1) * width));
+}
+
 /** The numbers as version 17 orders them: busy, idle, newly idle, and each imbalance by what was to be moved. @spec 22 §8 */
 function withImbalances(d: number, numbers: Uint32Array): Uint32Array {
-  const types = Uint32Array.from(k.sd.imbalances.subarray(d * IMBALANCE_COUNTERS, (d + 1) * IMBALANCE_COUNTERS));
+  const types = numbersOf(k.sd.imbalances, d, IMBALANCE_COUNTERS);
   const blocks = [1, 0, 2].flatMap((idle) => [
     ...numbers.subarray(8 * idle, 8 * idle + 3),
     ...types.subarray(4 * idle, 4 * idle + 4),

@@ -6,9 +6,10 @@ import { Alb, DOMAIN_COUNTERS, Lb, Ttwu } from '../../src/sched/domain-state.ts'
 import { k } from '../../src/sched/kernel.ts';
 import { takeSchedstat } from '../../src/sched/schedstat.ts';
 import { Ev, MIGRATE_CAUSES } from '../../src/trace/events.ts';
+import type { CpuStat } from '../../src/trace/schedstat.ts';
 import { formatSchedstat } from '../../src/trace/schedstat.ts';
 import type { Instruction } from '../../src/workload/program.ts';
-import { MS, RUN, type Simulated, SLEEP, simulate } from '../support/simulate.ts';
+import { boot, MS, RUN, type Simulated, SLEEP, simulate } from '../support/simulate.ts';
 import { machine } from '../support/trace-builder.ts';
 
 const BUSY: Record<string, { program: readonly Instruction[]; cpus?: readonly number[] }> = {};
@@ -110,6 +111,29 @@ describe('the counters of a CPU', () => {
       const toIdle = switches.filter((e) => e.args['next'] === -1).length;
       assert.ok(schedCount >= switches.length);
       assert.ok(schedGoidle >= toIdle && schedGoidle <= schedCount);
+    }
+  });
+
+  test('spec 09 check 10: without schedstats are but the times and arrivals, as with them', () => {
+    const snapshots = (policy: string) => {
+      const run = boot({ machine: machine(8, { threads: 2, llcs: 2 }), tasks: BUSY, policy });
+      return [100, 200].map((ms) => {
+        run.to(ms);
+        return takeSchedstat().cpus;
+      });
+    };
+    const times = (cpus: readonly CpuStat[]) =>
+      cpus.map(({ rqCpuTime, runDelay, pcount }) => [rqCpuTime, runDelay, pcount]);
+    const [before, after] = snapshots('linux-6.1,schedstats=off');
+    const [, counted] = snapshots('linux-6.1');
+    assert.deepEqual(times(after!), times(counted!));
+    for (const [i, cpu] of after!.entries()) {
+      assert.ok(cpu.rqCpuTime > before![i]!.rqCpuTime && counted![i]!.schedCount > 0);
+      assert.deepEqual([cpu.schedCount, cpu.schedGoidle, cpu.ttwuCount, cpu.ttwuLocal], [0, 0, 0, 0]);
+      for (const [d, { balance, ttwuWakeRemote }] of cpu.domains.entries()) {
+        assert.deepEqual([balance.idle.count, balance.busy.count, balance.newidle.count, ttwuWakeRemote], [0, 0, 0, 0]);
+        assert.equal(counted![i]!.domains[d]!.balance.idle.count > 0, true);
+      }
     }
   });
 
