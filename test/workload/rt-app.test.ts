@@ -240,18 +240,20 @@ test('a period that sleeps grows when it is late, one that uses a timer does not
 });
 
 test('spec 25 check 9: a missed timer shifts the grid if relative, and keeps it if absolute', () => {
-  const starts = (mode: string) => {
+  const starts = (mode: string, runUs: number) => {
     const text = task(
-      `"loop": 1, "phases": {"p": {"loop": 2, "run": 1000, "t": 0}, "late": {"run": 30000, "t": 0}, "q": {"loop": 4, "run": 1000, "t": 0}}`.replaceAll(
-        '"t": 0',
-        `"timer": {"ref": "unique", "period": 20000, "mode": "${mode}"}`,
-      ),
+      `"loop": 1, "phases": {"p": {"loop": 2, "run": RUN, "t": 0}, "late": {"run": 30000, "t": 0}, "q": {"loop": 4, "run": RUN, "t": 0}}`
+        .replaceAll('"t": 0', `"timer": {"ref": "unique", "period": 20000, "mode": "${mode}"}`)
+        .replaceAll('RUN', `${runUs}`),
     );
     const run = runIdeally(read(text).workload, undefined, true);
     return run.steps.filter((s) => s.op === 'run').map((s) => s.from / 1e6);
   };
-  assert.deepEqual(starts('relative'), [0, 20, 40, 70, 90, 110, 130]);
-  assert.deepEqual(starts('absolute'), [0, 20, 40, 70, 80, 100, 120]);
+  assert.deepEqual(starts('relative', 1000), [0, 20, 40, 70, 90, 110, 130]);
+  assert.deepEqual(starts('absolute', 1000), [0, 20, 40, 70, 80, 100, 120]);
+  assert.deepEqual(starts('relative', 12_000), [0, 20, 40, 70, 90, 110, 130]);
+  // Late by 10 ms, and 12 more: the timer of 80 ms is missed too, that of 100 ms is not.
+  assert.deepEqual(starts('absolute', 12_000), [0, 20, 40, 70, 82, 100, 120]);
 });
 
 test('spec 25 check 12: a barrier waits for every instance of every task that names it', () => {
