@@ -297,6 +297,13 @@ export const MECHANISM_FIGURES: readonly FigureSpec[] = [
     nullWhen: 'active balance is not by the callback',
   },
   {
+    pattern: 'active.failed_running',
+    unit: 'count',
+    better: null,
+    meaning: 'Handovers that failed because the CPU went on with the task.',
+    nullWhen: 'active balance is not by the callback',
+  },
+  {
     pattern: 'active.failed_not_fair',
     unit: 'count',
     better: null,

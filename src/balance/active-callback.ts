@@ -3,9 +3,10 @@
  * callback of that CPU hands the task over once it has been switched out. Two switches are saved, and no real-time task that
  * came between is preempted. @spec 21 §7
  *
- *   needs active balance ─► note: the current task, where to ─► it is switched out ─► callback: may it still go? ─► moved
+ *   needs active balance ─► note: the current task, where to ─► schedule() ─► callback: may it still go? ─► moved
  *
- * Nothing happens before the task is switched out, so a task alone on its CPU is never helped.
+ * Nothing happens before the CPU schedules, and if that chooses the same task again, the handover has failed: a task alone
+ * on its CPU is never helped. @spec 08 §6
  */
 import { moveQueuedTask } from '../sched/activate.ts';
 import { Alb, DOMAIN_COUNTERS } from '../sched/domain-state.ts';
@@ -24,9 +25,10 @@ import { throttledPair } from './detach.ts';
 import { decideHandover } from './explain-pass.ts';
 
 /** Why a note came to nothing, and what its decision record says of that. */
-const FAILURES = ['not_fair', 'slept', 'moved', 'pinned', 'throttled'] as const;
+const FAILURES = ['running', 'not_fair', 'slept', 'moved', 'pinned', 'throttled'] as const;
 type Failure = (typeof FAILURES)[number];
 const REFUSALS: Readonly<Record<Failure, readonly [Reason, string]>> = {
+  running: [Reason.RUNNING, 'the CPU goes on with the task noted'],
   not_fair: [Reason.OUT_OF_SCOPE, 'the task noted is not of the fair class any more'],
   slept: [Reason.LOST_RACE, 'the task noted sleeps or has ended'],
   moved: [Reason.LOST_RACE, 'the task noted is on another CPU already'],
@@ -70,8 +72,8 @@ export class ActiveCallback {
   callback(src: number): void {
     const task = this.#task[src]!;
     if (task < 0) return;
-    if (rq.curr[src] === task) {
-      // The CPU was just switching to it.
+    if (rq.curr[src] === task && loop.previous[src] !== task) {
+      // The CPU was just switching to it when it was noted: the callback belongs to its next schedule().
       loop.callback[src] = 1;
       return;
     }
@@ -107,6 +109,7 @@ export class ActiveCallback {
   }
 
   #failure(task: number, src: number, target: number): Failure | null {
+    if (rq.curr[src] === task) return 'running';
     if (!this.#alive(task, src)) return 'slept';
     if (tasks.schedClass[task] !== Class.FAIR) return 'not_fair';
     if (tasks.cpu[task] !== src) return 'moved';

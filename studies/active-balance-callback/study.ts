@@ -14,7 +14,7 @@ const WAYS = [
   { name: 'callback', policy: CALLBACK },
   { name: 'off', policy: OFF },
 ];
-const FAILURES = ['not_fair', 'slept', 'moved', 'pinned', 'throttled'];
+const FAILURES = ['running', 'not_fair', 'slept', 'moved', 'pinned', 'throttled'];
 
 export const study: Study = {
   columns: [

@@ -11,10 +11,11 @@ import { checkInvariants } from '../../src/sched/invariants.ts';
 import { k } from '../../src/sched/kernel.ts';
 import * as loop from '../../src/sched/loop.ts';
 import * as rq from '../../src/sched/rq.ts';
+import { reschedCurr } from '../../src/sched/signals.ts';
 import { stopAndActiveBalance } from '../../src/sched/stopper.ts';
 import * as tasks from '../../src/sched/tasks.ts';
 import type { TaskKind } from '../../src/workload/program.ts';
-import { boot, RUN, SLEEP } from '../support/simulate.ts';
+import { boot, MS, RUN, SLEEP } from '../support/simulate.ts';
 import { machine } from '../support/trace-builder.ts';
 import { still } from './still-machine.ts';
 
@@ -127,6 +128,17 @@ describe('the callback at the end of the switch', () => {
     assert.deepEqual([run.switches(0).at(-1), rq.activeBalance[0]], ['402 a->c S', 0]);
     assert.deepEqual(run.migrations(), []);
     assert.deepEqual([sum(Alb.COUNT), sum(Alb.FAILED), sum(Alb.PUSHED)], [1, 1, 0]);
+  });
+
+  test('comes with a schedule() that goes on with the task, too: a failure', () => {
+    const run = wanted({}, {});
+    k.now = 400.4 * MS;
+    k.thisCpu = 1;
+    reschedCurr(0);
+    run.to(400.5);
+    assert.deepEqual([rq.curr[0], rq.activeBalance[0]], [run.slot('a'), 0]);
+    assert.deepEqual([sum(Alb.COUNT), sum(Alb.FAILED), sum(Alb.PUSHED)], [1, 1, 0]);
+    assert.equal(new Map(k.hooks.counters()).get('active.failed_running'), 1);
   });
 
   test('spec 08 check 9: moves the task when a real-time task preempts it, which it does not interrupt', () => {
