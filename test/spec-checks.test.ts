@@ -14,12 +14,9 @@ const ROOT = fileURLToPath(new URL('../', import.meta.url));
 
 /** By `spec NN check M`. */
 const NOT_COVERED: Readonly<Record<string, string>> = {
-  'spec 09 check 9': 'the text of /proc/PID/sched is neither written nor read',
-  'spec 09 check 10': 'schedstats are always on: there is no switch',
   'spec 10 check 7': 'task_numa_migrate and its statistics of nodes are not modelled: no task has a preferred node',
   'spec 10 check 8': 'task_numa_migrate is not modelled: nothing reserves a runqueue',
   'spec 20 check 16': 'no study has eight nodes with stealing across them',
-  'spec 21 check 14': 'uclamp_max is not modelled',
   'spec 22 check 15': 'the fair server is not modelled: the RT throttle of 6.1 stands in for it',
   'spec 24 check 8': '`compare --sensitivity` does it: a hundred comparisons, too long for a test',
 };

@@ -51,7 +51,7 @@ describe('the average', () => {
   });
 });
 
-test('weighed, lags sum up to nothing where weights change and entities sleep in the queue, too', () => {
+test('spec 22 check 1: weighed, lags sum up to nothing where weights change and entities sleep in the queue, too', () => {
   const nices = [-20, -5, 0, 0, 0, 5, 19];
   const kinds = Object.fromEntries(nices.map((nice, i) => [`t${i}`, { nice, cpus: [0, 1] }]));
   const anyStep = fc.record({
