@@ -89,6 +89,7 @@ export class EevdfReplay {
     this.#saveLag(e, q);
     this.#erase(e);
     this.#isDelayed[e] = false;
+    this.#hNr[q]! -= 1;
   }
 
   prio(task: number, prio: number): void {
@@ -216,6 +217,7 @@ export class EevdfReplay {
     const e = entityOf(task);
     if (this.#prio[e]! < FIRST_PRIO_OF_FAIR || waking) return;
     this.#saveLag(e, from);
+    this.#hNr[from]! -= 1;
     se.deadline[e]! -= se.vruntime[e]!;
     se.relDeadline[e] = 1;
     this.#erase(e);
