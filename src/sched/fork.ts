@@ -59,6 +59,7 @@ export function createTask(kind: number, parent: number, index: number): number 
     kthread: spec.kthread,
   });
   setTaskRq(task, k.thisCpu);
+  if (k.eevdf && parent >= 0) inheritDeadline(task, parent);
   if (tasks.schedClass[task] === Class.FAIR) taskForkFair(task);
   return task;
 }
@@ -72,6 +73,16 @@ function inherit(task: number, parent: number): void {
   tasks.wakeeFlipDecay[task] = tasks.wakeeFlipDecay[parent]!;
   tasks.utilMin[task] = tasks.utilMin[parent]!;
   tasks.utilMax[task] = tasks.utilMax[parent]!;
+}
+
+/**
+ * The parent's entity is copied, and of one that has left the fair class the deadline has stayed relative: then it is the
+ * child's first. As recorded of 6.12. @spec 22 §2
+ */
+function inheritDeadline(task: number, parent: number): void {
+  if (se.relDeadline[parent] === 0) return;
+  se.relDeadline[task] = 1;
+  se.deadline[task] = se.deadline[parent]!;
 }
 
 /** Policy and nice level: the kind's, or the parent's where the kind says so. */

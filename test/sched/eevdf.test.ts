@@ -15,8 +15,9 @@ import * as tasks from '../../src/sched/tasks.ts';
 import { Class, OnRq } from '../../src/sched/tasks.ts';
 import { scaleDown } from '../../src/sched/weight.ts';
 import { Ev, MigrateCause } from '../../src/trace/events.ts';
+import type { Instruction } from '../../src/workload/program.ts';
 import { runqueue, tasksNamed } from '../support/runqueue.ts';
-import { boot, MS, simulate } from '../support/simulate.ts';
+import { boot, MS, RUN, simulate } from '../support/simulate.ts';
 
 const EEVDF = { policy: 'linux-6.12' };
 
@@ -273,4 +274,26 @@ describe('delayed dequeue', () => {
       assert.ok(!(asleep && run.comm(args['next']!) === 's'), 'it was picked to run while it slept');
     }
   });
+});
+
+test('a child begins with the relative deadline of a parent that has left the fair class', () => {
+  const born = (change: readonly Instruction[]) => {
+    const run = simulate({
+      ...EEVDF,
+      machine: 1,
+      hooks: 'none',
+      workload: (w) => {
+        const child = w.kind({ name: 'child', program: [{ op: 'hog' }] });
+        w.main([RUN(1.1), ...change, { op: 'fork', kind: child, count: 1 }, RUN(50), { op: 'exit' }]);
+      },
+      untilMs: 2,
+    });
+    const [parent, child] = [run.slot('main'), run.slot('child')];
+    return [se.deadline[child]! - se.vruntime[child]!, se.relDeadline[parent]! * se.deadline[parent]!];
+  };
+  const [first, none] = born([]);
+  assert.deepEqual([first, none], [0.35 * MS, 0], 'half a slice, as every new task');
+  const [inherited, left] = born([{ op: 'setPolicy', policy: 'fifo', priority: 1 }]);
+  assert.equal(inherited, left);
+  assert.ok(left! > 0 && left !== 0.35 * MS, `${left}`);
 });

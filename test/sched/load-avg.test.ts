@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import fc from 'fast-check';
 import { scaleRtCapacity } from '../../src/balance/group-stats.ts';
 import * as avg from '../../src/sched/averages.ts';
 import { AVG_RT, AVG_SE, LOAD_SUM, PERIOD_CONTRIB, SUM_ROW, UTIL_SUM } from '../../src/sched/averages.ts';
@@ -271,6 +272,20 @@ describe('util_est', () => {
     avg.utilAvg[AVG_SE + a] = 100;
     utilEstUpdate(0, a);
     assert.deepEqual([se.utilEstEwma[a], se.utilEstEnqueued[a]], [350, 200]);
+  });
+
+  test('is its moving average: the value of the last activation is never above it, so that one number would do, as in 6.12', () => {
+    const [, a] = sleeper();
+    fc.assert(
+      fc.property(fc.array(fc.integer({ min: 0, max: 1100 }), { minLength: 1, maxLength: 30 }), (utils) => {
+        se.utilEstEwma[a] = 0;
+        se.utilEstEnqueued[a] = 0;
+        for (const util of utils) {
+          sleepAt(a, util);
+          assert.ok(se.utilEstEnqueued[a]! <= se.utilEstEwma[a]!);
+        }
+      }),
+    );
   });
 
   test('of what is above the capacity of the CPU is not taken for the task', () => {

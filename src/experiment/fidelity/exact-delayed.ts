@@ -18,16 +18,23 @@ export class DelayedReplay {
   /** Entities last told to be delayed, and those that are moved so. */
   readonly #told = new Set<number>();
   readonly #moving = new Set<number>();
-  /** By executing CPU: who stops being delayed with the update of the runqueue. */
+  /** By executing CPU: who stops being delayed with the update of the runqueue, and whom it is waking. */
   readonly #leaving: Int32Array;
+  readonly #waking: Int32Array;
   /** By runqueue: who may have left at once, and the tasks there were. */
   readonly #atOnce: Int32Array;
   readonly #hNr: Int32Array;
 
   constructor(nrCpus: number) {
     this.#leaving = new Int32Array(nrCpus).fill(NONE);
+    this.#waking = new Int32Array(nrCpus).fill(NONE);
     this.#atOnce = new Int32Array(nrCpus).fill(NONE);
     this.#hNr = new Int32Array(nrCpus);
+  }
+
+  /** The CPU begins to wake the task. */
+  waking(cpu: number, e: number): void {
+    this.#waking[cpu] = e;
   }
 
   /** `pelt_se` of a task. */
@@ -53,11 +60,12 @@ export class DelayedReplay {
     this.#hNr[q] = hNr;
   }
 
-  /** After the update of a runqueue. */
+  /** After the update of a runqueue: whoever stops being delayed without being woken leaves it. */
   updated(cpu: number): void {
     const e = this.#leaving[cpu]!;
     if (e === NONE) return;
     this.#leaving[cpu] = NONE;
+    if (this.#waking[cpu] !== e) this.#hNr[se.cfsRq[e]!]! -= 1;
     this.#remove(e);
   }
 

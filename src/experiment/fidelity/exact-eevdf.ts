@@ -49,6 +49,12 @@ export class EevdfReplay {
   readonly #strangers: Int32Array;
   readonly #hNr: Int32Array;
   readonly #root: number[] = [];
+  /** By entity: its deadline, if it is relative as last told. */
+  readonly #relative: (number | undefined)[] = [];
+  /** Tasks that exit: they are taken off and put back once more, out of their group into the root's. */
+  readonly #dying = new Set<number>();
+  /** By executing CPU: the changed entity it is putting back, placed after the update of the runqueue that follows. */
+  readonly #puttingBack: Int32Array;
   /** By executing CPU: tasks it has taken from others, and where they go; a delayed one that is about to leave or wake. */
   readonly #taken: { e: number; q: number }[][];
   readonly #pending: Int32Array;
@@ -69,6 +75,7 @@ export class EevdfReplay {
     this.#hNr = new Int32Array(nrCpus);
     this.#taken = Array.from({ length: nrCpus }, () => []);
     this.#pending = new Int32Array(nrCpus).fill(NONE);
+    this.#puttingBack = new Int32Array(nrCpus).fill(NONE);
     this.#running = [...running];
     for (let cpu = 0; cpu < nrCpus; cpu++) {
       // Whoever may preempt whom is not asked here.
@@ -142,11 +149,21 @@ export class EevdfReplay {
       se.vlag[e] = args[SE.lag]!;
       this.#lagKnown[e] = true;
     }
-    if (relativeDeadline && this.#at[e] === At.CURR) {
+    const putsBack = relativeDeadline && !queued && !isCurr;
+    if (putsBack) {
       this.#erase(e);
       this.#at[e] = At.LEFT;
-    } else if (queued && this.#at[e] === At.LEFT && this.#running[q] === task) this.#setCurr(q, e);
+      // A dying task's first one is that of leaving its group.
+      if (!this.#dying.delete(e)) this.#puttingBack[this.#executing] = e;
+    } else if (queued && this.#at[e] !== At.CURR && this.#running[q] === task) {
+      this.#erase(e);
+      this.#setCurr(q, e);
+    }
     this.#tell(e, args, relativeDeadline);
+    if (putsBack) {
+      se.vlag[e] = args[SE.lag]!;
+      this.#lagKnown[e] = true;
+    }
     this.#isDelayed[e] = delayed && !this.#requeued;
     if (this.#isDelayed[e]) {
       if (!isCurr && (this.#at[e] === At.QUEUED || this.#at[e] === At.QUEUED_UNKNOWN)) {
@@ -170,6 +187,11 @@ export class EevdfReplay {
     this.#setZero(q, zero, null);
     const taken = this.#taken[cpu]!;
     if (taken.length > 0 && taken[taken.length - 1]!.q === q) this.#arrive(taken.pop()!.e, q);
+    const back = this.#puttingBack[cpu]!;
+    if (back === NONE) return;
+    this.#puttingBack[cpu] = NONE;
+    this.#place(back, q, false);
+    this.#insert(q, back);
   }
 
   peltBlocked(timeNs: number, task: number, args: Float64Array): void {
@@ -231,13 +253,14 @@ export class EevdfReplay {
     this.#sumKnown[e] = true;
     se.weight[e] = se.weight[p]!;
     se.inverse[e] = se.inverse[p]!;
-    // All of the parent's entity is copied, and a deadline that has stayed relative is not put right.
-    se.deadline[e] = se.deadline[p]!;
-    se.relDeadline[e] = se.relDeadline[p]!;
+    // All of the parent's entity is copied: of one that has left the class, a deadline that has stayed relative.
+    const relative = this.#relative[p];
+    se.relDeadline[e] = relative === undefined ? 0 : 1;
+    if (relative !== undefined) se.deadline[e] = relative;
   }
 
   exit(task: number): void {
-    this.#forget(entityOf(task), CHANGED);
+    this.#dying.add(entityOf(task));
   }
 
   end(): void {}
@@ -376,6 +399,7 @@ export class EevdfReplay {
     se.deadline[e] = args[SE.dl]!;
     se.slice[e] = args[SE.slice]!;
     se.relDeadline[e] = relative ? 1 : 0;
+    this.#relative[e] = relative ? args[SE.dl]! : undefined;
     this.#unknown[e] = relative ? CHANGED : null;
     if (queued) this.#insert(se.cfsRq[e]!, e);
   }

@@ -109,6 +109,8 @@ export class PeltReplay {
   /** The root's address by CPU: what differs is a group's. */
   readonly #root: number[] = [];
   readonly #dying = new Map<number, number>();
+  /** By entity: its task has gone to sleep and has not been woken since. */
+  readonly #asleep: boolean[] = [];
   /** Last virtual time told, by entity. */
   readonly #vruntime: number[] = [];
   /** By executing CPU: the runqueue it must now update, because that follows what it did; and the one it has updated just now. */
@@ -148,13 +150,14 @@ export class PeltReplay {
    * To be called before each event of a CPU. An update of an entity is followed by that of its runqueue, an update that
    * attaches a task by that task's awakening; where one is missing, the probe has missed it.
    */
-  before(cpu: number, kind: EventKind, args: Float64Array): void {
+  before(cpu: number, kind: EventKind, task: number, args: Float64Array): void {
     const updated = kind === Ev.PELT_CFS ? args[CFS.cpu]! : -1;
     const expected = this.#expected[cpu]!;
     if (expected >= 0 && updated !== expected) this.#knownQ[expected] = MISSED;
     this.#expected[cpu] = -1;
     if (AFTER_UPDATE[kind] === 0) this.#updated[cpu] = updated;
     if (kind === Ev.SCHED_SWITCH || kind === Ev.LB_LEAVE) this.#loseTaken(cpu);
+    if (kind === Ev.SCHED_WAKING) this.#delayed.waking(cpu, entityOf(task));
   }
 
   /** `isRunning`: the task is that of the runqueue's CPU. */
@@ -287,9 +290,20 @@ export class PeltReplay {
   /** The task has been put on the runqueue of `q` by `cpu`; `isNew`: for the first time. */
   awake(cpu: number, task: number, q: number, isNew: boolean): void {
     const e = entityOf(task);
-    if (this.#known[e] !== Known.FLOATING && !(isNew && se.weight[e] !== 0)) return;
+    const slept = this.#asleep[e] === true;
+    this.#asleep[e] = false;
+    if (this.#known[e] !== Known.FLOATING && !(isNew && se.weight[e] !== 0)) {
+      // It has been queued, with an update of both that nobody has seen.
+      if (slept && this.#known[e] === Known.ATTACHED && this.#updated[cpu] !== q) this.#missAttach(e, q);
+      return;
+    }
     if (this.#updated[cpu] === q) this.#attach(e, q);
     else this.#missAttach(e, q);
+  }
+
+  /** The task has stopped running, and sleeps. */
+  sleeps(task: number): void {
+    this.#asleep[entityOf(task)] = true;
   }
 
   /** A CPU has been chosen for a new task. */

@@ -10,7 +10,7 @@
  * carried from one to the next but the counts. Uses the simulator's tables, see `exact-state.ts`.
  */
 import { k } from '../../sched/kernel.ts';
-import { Ev, type EventKind, IDLE_TASK, MigrateCause } from '../../trace/events.ts';
+import { Ev, type EventKind, IDLE_TASK, MigrateCause, TaskState } from '../../trace/events.ts';
 import type { TraceSink, TraceTables } from '../../trace/sink.ts';
 import { EevdfReplay } from './exact-eevdf.ts';
 import { PeltReplay } from './exact-pelt.ts';
@@ -59,7 +59,7 @@ export class ExactComparison implements TraceSink {
     if (task >= 0) useEntity(entityOf(task));
     const pelt = this.#pelt;
     const vruntime = this.#vruntime;
-    pelt.before(cpu, kind, args);
+    pelt.before(cpu, kind, task, args);
     if (vruntime instanceof EevdfReplay) vruntime.before(cpu, kind, task);
     switch (kind) {
       case Ev.PELT_SE:
@@ -150,7 +150,9 @@ export class ExactComparison implements TraceSink {
       useEntity(entityOf(next));
       this.#tellPrio(next, args[3]!);
     }
-    this.#vruntime.switch(cpu, prev, next, args[1]!);
+    const state = args[1]!;
+    if (prev >= 0 && state !== TaskState.RUNNING && state !== TaskState.PREEMPTED) this.#pelt.sleeps(prev);
+    this.#vruntime.switch(cpu, prev, next, state);
   }
 
   #tellPrio(task: number, prio: number): void {
