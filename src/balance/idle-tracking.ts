@@ -17,8 +17,7 @@ import type { LlcMap } from './llc-map.ts';
 import { LlcMask, PACKED } from './llc-mask.ts';
 import type { IdleTunables } from './mechanisms.ts';
 import type { NohzLlcs } from './nohz-llcs.ts';
-
-const SHARDED = 3;
+import { SPARSE } from './sparsemask.ts';
 
 export class IdleTracking {
   readonly cpus: LlcMask;
@@ -27,7 +26,7 @@ export class IdleTracking {
   readonly #lazy: boolean;
 
   constructor(nrCpus: number, { tracking }: IdleTunables, nohzLlcs: NohzLlcs | null) {
-    this.cpus = new LlcMask(nrCpus, tracking === 'all_sharded' ? SHARDED : PACKED);
+    this.cpus = new LlcMask(nrCpus, tracking === 'all_sharded' ? SPARSE : PACKED);
     this.#nohz = tracking === 'nohz_global' || tracking === 'nohz_llc';
     this.#nohzLlcs = nohzLlcs;
     this.#lazy = tracking === 'all_llc_lazy';

@@ -59,6 +59,8 @@ export const PUSH_PREDICATES = ['nayak', 'eas', 'misfit'] as const;
 export const PUSH_SEARCHES = ['near', 'flat', 'energy'] as const;
 export const IDLE_TRACKINGS = ['nohz_global', 'nohz_llc', 'all_llc', 'all_llc_lazy', 'all_sharded'] as const;
 
+export const IDLE_CORES = ['hint', 'mask'] as const;
+
 export interface PushTunables {
   /** Who does the work. */
   readonly executor: (typeof PUSH_EXECUTORS)[number];
@@ -77,6 +79,8 @@ export interface PushTunables {
 
 export interface IdleTunables {
   readonly tracking: (typeof IDLE_TRACKINGS)[number];
+  /** How a push knows of idle cores: by the hint of each LLC, as wakeups do, or by a sparse mask of them. */
+  readonly cores: (typeof IDLE_CORES)[number];
 }
 
 /** @spec 23 §3 */
@@ -132,5 +136,5 @@ export const DEFAULT_MECHANISMS: Mechanisms = {
     numaWaitNs: 1_000_000,
     minWaitNs: 0,
   },
-  idle: { tracking: 'nohz_global' },
+  idle: { tracking: 'nohz_global', cores: 'hint' },
 };

@@ -7,6 +7,7 @@ import type { Counter } from '../sched/hooks.ts';
 import { k } from '../sched/kernel.ts';
 import * as rq from '../sched/rq.ts';
 import type { EnergyPlacement } from './energy.ts';
+import { IdleCores } from './idle-cores.ts';
 import { IdleTracking } from './idle-tracking.ts';
 import { LlcMap } from './llc-map.ts';
 import type { Mechanisms, PushTunables } from './mechanisms.ts';
@@ -24,6 +25,8 @@ export class PushBalance {
   readonly #tunables: PushTunables;
   readonly #idle: IdleTracking | null;
   readonly #push: Push | null;
+  /** idle.cores=mask */
+  readonly #cores: IdleCores | null;
 
   constructor(
     nrCpus: number,
@@ -37,7 +40,8 @@ export class PushBalance {
     this.lists = new PushableLists(nrCpus);
     this.pull = parts.newidle === 'pull_one' ? new PullOne(nrCpus, newidle.pull, this.lists) : null;
     this.#idle = parts.push === 'on' ? new IdleTracking(nrCpus, idle, nohz) : null;
-    this.#push = this.#idle === null ? null : new Push(nrCpus, push, this.lists, this.#idle, energy);
+    this.#cores = this.#idle !== null && idle.cores === 'mask' ? new IdleCores(nrCpus) : null;
+    this.#push = this.#idle === null ? null : new Push(nrCpus, push, this.lists, this.#idle, this.#cores, energy);
   }
 
   started(): void {
@@ -45,6 +49,7 @@ export class PushBalance {
     this.lists.started(llcs);
     this.pull?.started(llcs);
     this.#idle?.started(llcs);
+    this.#cores?.started(llcs);
     this.#push?.started(llcs);
   }
 
@@ -53,7 +58,7 @@ export class PushBalance {
   }
 
   checkBooks(): string | null {
-    return this.lists.checkBooks() ?? this.#push?.checkBooks() ?? null;
+    return this.lists.checkBooks() ?? this.#cores?.checkBooks() ?? this.#push?.checkBooks() ?? null;
   }
 
   // ---- the hooks
@@ -82,11 +87,13 @@ export class PushBalance {
 
   idleEntered(cpu: number): void {
     this.#idle?.idleEntered(cpu);
+    this.#cores?.entered(cpu);
     this.#push?.idleEntered(cpu);
   }
 
   idleLeft(cpu: number): void {
     this.#idle?.idleLeft(cpu);
+    this.#cores?.left(cpu);
   }
 
   tickStopped(cpu: number): void {

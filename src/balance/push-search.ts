@@ -2,7 +2,8 @@
  * Where a waiting task could run at once. @spec 21 §3.3, §6
  *
  *   near   own LLC, other LLCs of the node that have idle CPUs, other nodes for a task that has waited long enough; in an
- *          LLC said to have an idle core, a whole idle core before an idle thread; at most `scan_max` CPUs an LLC
+ *          LLC said to have an idle core, a whole idle core before an idle thread (`idle.cores`: looked for among the idle
+ *          threads, or found in a mask); at most `scan_max` CPUs an LLC
  *   flat   the first idle CPU upward from the own, whatever is between
  *   energy where the energy model says, idle or not; -1 if that is where the task is. @spec 21 §2
  *
@@ -15,8 +16,10 @@ import * as rq from '../sched/rq.ts';
 import { charge } from '../sched/signals.ts';
 import * as tasks from '../sched/tasks.ts';
 import type { EnergyPlacement } from './energy.ts';
+import type { IdleCores } from './idle-cores.ts';
 import type { IdleTracking } from './idle-tracking.ts';
 import type { LlcMap } from './llc-map.ts';
+import type { LlcMask } from './llc-mask.ts';
 import type { PushTunables } from './mechanisms.ts';
 import { taskFitsCpu } from './misfit.ts';
 import type { PushClaims } from './push-claim.ts';
@@ -25,6 +28,7 @@ export class PushSearch {
   readonly #tunables: PushTunables;
   readonly #idle: IdleTracking;
   readonly #claims: PushClaims;
+  readonly #cores: IdleCores | null;
   readonly #energy: EnergyPlacement | null;
   #llcs!: LlcMap;
   /** Of the walk of an LLC: CPUs that may still be looked at. */
@@ -37,11 +41,13 @@ export class PushSearch {
     nrCpus: number,
     tunables: PushTunables,
     idle: IdleTracking,
+    cores: IdleCores | null,
     claims: PushClaims,
     energy: EnergyPlacement | null,
   ) {
     this.#tunables = tunables;
     this.#idle = idle;
+    this.#cores = cores;
     this.#claims = claims;
     this.#energy = tunables.search === 'energy' ? energy : null;
     this.#foundIn = new Float64Array(nrCpus).fill(-1);
@@ -74,7 +80,7 @@ export class PushSearch {
       const first = cpus[llc]![0]!;
       if (node[first] !== node[from] && waited < this.#tunables.numaWaitNs) continue;
       this.#idle.cpus.read(first);
-      if (this.#idle.cpus.count(llc) === 0) continue;
+      if (this.#idle.cpus.count(llc) === 0 && (this.#cores === null || this.#cores.cores.count(llc) === 0)) continue;
       this.#left = this.#scanMax(first, cpus[llc]!.length);
       const target = this.#inLlc(task, from, llc, of[from] === llc ? from + 1 : first);
       if (target >= 0) return target;
@@ -90,9 +96,13 @@ export class PushSearch {
   }
 
   #inLlc(task: number, from: number, llc: number, start: number): number {
-    const shared = k.smtPresent ? sharedOf(this.#llcs.cpus[llc]![0]!) : -1;
-    const wantsCore = shared >= 0 && k.sd.hasIdleCores[shared] !== 0;
     const origin = this.#claims.origin(llc, start < k.nrCpus ? start : 0);
+    if (this.#cores !== null && k.smtPresent) {
+      const cpu = this.#inIdleCore(this.#cores.cores, task, from, llc, origin);
+      if (cpu >= 0) return cpu;
+    }
+    const shared = k.smtPresent && this.#cores === null ? sharedOf(this.#llcs.cpus[llc]![0]!) : -1;
+    const wantsCore = shared >= 0 && k.sd.hasIdleCores[shared] !== 0;
     let thread = -1;
     let offset = this.#idle.cpus.next(llc, origin, 0);
     for (; offset >= 0 && this.#left > 0; offset = this.#idle.cpus.next(llc, origin, offset + 1)) {
@@ -105,6 +115,19 @@ export class PushSearch {
       }
     }
     return thread >= 0 && this.#claims.take(thread) ? thread : -1;
+  }
+
+  /** A thread of a core in the mask. */
+  #inIdleCore(cores: LlcMask, task: number, from: number, llc: number, origin: number): number {
+    for (let offset = cores.next(llc, origin, 0); offset >= 0 && this.#left > 0; ) {
+      const core = (origin + offset) % k.nrCpus;
+      cores.read(core);
+      for (const cpu of k.siblings[core]!) {
+        if (this.#suits(task, from, cpu) && this.#claims.take(cpu)) return cpu;
+      }
+      offset = cores.next(llc, origin, offset + 1);
+    }
+    return -1;
   }
 
   #flat(task: number, from: number): number {

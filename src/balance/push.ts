@@ -27,6 +27,7 @@ import { Reason } from '../trace/decisions.ts';
 import { MigrateCause } from '../trace/events.ts';
 import type { EnergyPlacement } from './energy.ts';
 import { decidePush } from './explain-pass.ts';
+import type { IdleCores } from './idle-cores.ts';
 import type { IdleTracking } from './idle-tracking.ts';
 import type { LlcMap } from './llc-map.ts';
 import type { PushTunables } from './mechanisms.ts';
@@ -72,12 +73,13 @@ export class Push {
     tunables: PushTunables,
     lists: PushableLists,
     idle: IdleTracking,
+    cores: IdleCores | null,
     energy: EnergyPlacement | null,
   ) {
     this.#tunables = tunables;
     this.#lists = lists;
     this.#claims = new PushClaims(nrCpus, tunables.claim, idle);
-    this.#search = new PushSearch(nrCpus, tunables, idle, this.#claims, energy);
+    this.#search = new PushSearch(nrCpus, tunables, idle, cores, this.#claims, energy);
     this.#books = new PushBooks(nrCpus);
     this.#requests = new PullRequests(nrCpus);
     this.#pulls = tunables.executor === 'ipi_pull' || tunables.executor === 'ipi_pull_batch';

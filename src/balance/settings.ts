@@ -7,6 +7,7 @@ import { costProfile, listCostProfiles } from '../machine/cost-profile.ts';
 import type { Environment, FairClass, Tunables } from '../sched/config.ts';
 import {
   GROUP_METRICS,
+  IDLE_CORES,
   IDLE_TRACKINGS,
   type Mechanisms,
   NEWIDLE_GATES,
@@ -192,6 +193,7 @@ export const SETTINGS: Readonly<Record<string, Setting>> = {
     'masks of idle CPUs: whom a push sees; nohz_llc: of nohz balance too',
     { values: IDLE_TRACKINGS },
   ),
+  'idle.cores': mechanism('idle', 'cores', 'word', 'how a push knows of idle cores', { values: IDLE_CORES }),
   'fault.group_metric': mechanism('fault', 'groupMetric', 'word', 'groups are compared by this load, as before 5.5', {
     values: GROUP_METRICS,
   }),

@@ -3,6 +3,9 @@
  * bit operations; who walks it reads a line at a time. @spec 20 §2
  */
 
+/** The density of masks that are to be sparse: 8 elements a line. */
+export const SPARSE = 3;
+
 export class SparseMask {
   readonly density: number;
   readonly nrLines: number;

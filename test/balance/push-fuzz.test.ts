@@ -6,6 +6,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import {
+  IDLE_CORES,
   IDLE_TRACKINGS,
   PUSH_CLAIMS,
   PUSH_EXECUTORS,
@@ -31,6 +32,7 @@ const anyPush = fc
     'push.numa_wait': fc.constantFrom('0', '1ms'),
     'push.min_wait': fc.constantFrom('0', '1ms'),
     'idle.tracking': fc.constantFrom(...IDLE_TRACKINGS),
+    'idle.cores': fc.constantFrom(...IDLE_CORES),
     newidle: fc.constantFrom('full', 'off', 'pull_one', 'steal', 'off_below_numa'),
     'newidle.pull': fc.constantFrom('fixed', 'as_posted'),
     costs: fc.constantFrom('none', 'milan', 'guest4'),
