@@ -36,6 +36,16 @@ function select(topology: Topology, s: Setting, prepare?: (m: StillMachine) => v
   return new IdleSearch(k.nrCpus).selectIdleSibling(m.slot('a'), s.prev, s.target);
 }
 
+/** How many CPUs are looked at for that, `target` being the waker's own. */
+function looks(topology: Topology, s: Setting): number {
+  const at = s.target;
+  select(topology, { ...s, policy: 'linux-6.1,costs=milan' }, () => {
+    k.thisCpu = at;
+    loop.debt[at] = 0;
+  });
+  return loop.debt[at]! / k.costs.scanLlcNs;
+}
+
 /** What is known of CPU 0's cache. */
 function hasIdleCores(): number {
   return k.sd.hasIdleCores[k.sd.shared[k.sd.tree.sdLlc[0]!]!]!;
@@ -123,6 +133,11 @@ describe('the scan of the cache', () => {
   test('spec 05 check 6: begins after the target and looks at as many CPUs as allowed', () => {
     assert.equal(select(machine(8), { ...scanning, scan: 4 }), 2);
     assert.equal(select(machine(8), { ...scanning, scan: 5 }), 7);
+    // 3, 4, 5, 6, and then 7.
+    assert.deepEqual(
+      [4, 5, 8].map((scan) => looks(machine(8), { ...scanning, scan })),
+      [4, 5, 5],
+    );
   });
 
   test('goes round, and the first free CPU wins', () => {
@@ -144,6 +159,7 @@ describe('the scan of the cache', () => {
   test('spec 05 check 7: is none at all if nothing may be looked at, whatever is known of idle cores', () => {
     assert.equal(select(machine(8), { prev: 2, target: 2, busy: [2], scan: 0 }), 2);
     assert.equal(select(PAIRS, { prev: 0, target: 0, busy: [0, 4], scan: 0, idleCores: true }), 0);
+    assert.equal(looks(PAIRS, { prev: 0, target: 0, busy: [0, 4], scan: 0, idleCores: true }), 0);
   });
 
   test('is not limited without SIS_UTIL', () => {
@@ -162,11 +178,15 @@ describe('with threads, and an idle core reported', () => {
   test('spec 05 check 8: the first core of which all threads idle is taken', () => {
     assert.equal(select(PAIRS, { prev: 0, target: 0, busy: [0, 1], idleCores }), 2);
     assert.equal(hasIdleCores(), 1);
+    // 1 and its sibling 5, then 2 and its sibling 6.
+    assert.equal(looks(PAIRS, { prev: 0, target: 0, busy: [0, 1], idleCores }), 4);
   });
 
   test('spec 05 check 9: else the first idle thread met on the way, and the report was wrong', () => {
     assert.equal(select(PAIRS, { prev: 0, target: 0, busy: [0, 1, 2, 3], idleCores }), 5);
     assert.equal(hasIdleCores(), 0);
+    // 1 and its sibling 5; then 2, 3 and, for the core of 4, its sibling 0: with a fallback a busy thread is enough.
+    assert.equal(looks(PAIRS, { prev: 0, target: 0, busy: [0, 1, 2, 3], idleCores }), 5);
   });
 
   test('the limit of the scan does not apply', () => {
