@@ -8,6 +8,7 @@ import { compareWithSensitivity, costVariations } from '../experiment/sensitivit
 import { comparisonTable } from '../report/comparison-table.ts';
 import { costsText } from '../report/cost-text.ts';
 import { formatTime } from '../report/numbers.ts';
+import { policyLabels } from '../report/policy-labels.ts';
 import { sensitivityText } from '../report/sensitivity-text.ts';
 import { compareDecisions } from './compare-decisions.ts';
 import {
@@ -95,11 +96,12 @@ async function compareCommand(path: string | undefined, flags: CompareFlags): Pr
     const json = comparisonJson(comparison, policies);
     return printJson(varied === null ? json : { ...json, sensitivity: sensitivityJson(varied) });
   }
+  const labelOf = policyLabels(comparison.policies, comparison.baseline).of;
   process.stdout.write(
     `${workload.workload.name} on ${machine.name} (${machine.nrCpus} CPUs), ${runs} runs a policy, seeds from ${experiment.seed}\n\n` +
       comparisonTable(comparison, { color: wantsColor(process.stdout), all: flags.all === true }) +
       `\n${costsText(policies)}` +
-      (varied === null ? '' : `\n${sensitivityText(varied, flags.all === true)}`),
+      (varied === null ? '' : `\n${sensitivityText(varied, flags.all === true, labelOf)}`),
   );
   const use = decisions ? '`steelyard explain` reads it' : 'open it in https://ui.perfetto.dev';
   for (const file of traceFiles) process.stderr.write(`wrote ${file}: ${use}\n`);

@@ -4,7 +4,7 @@
  *   figure                        better  linux-6.1   linux-6.1,newidle=off
  *   makespan_ms.all           ms  less        812.3   845.1   +4.0 % [+2.1, +6.0]  worse
  *
- * Without `all`, only figures a reader wants first are shown, and of these only those that say something: not those that
+ * Policies with long names go by letters, which are explained above the table. Without `all`, only figures a reader wants first are shown, and of these only those that say something: not those that
  * are the same for all policies and zero, or were not observed.
  */
 
@@ -13,6 +13,7 @@ import { createColors } from 'picocolors';
 import type { ComparedFigure, Comparison, Difference } from '../analysis/comparison.ts';
 import { formatNumber, formatSigned } from './numbers.ts';
 import { PLAIN_BORDERS } from './plain-table.ts';
+import { policyLabels } from './policy-labels.ts';
 
 export interface ComparisonTableOptions {
   readonly color?: boolean;
@@ -40,8 +41,9 @@ export function comparisonTable(comparison: Comparison, options: ComparisonTable
   const { baseline, policies } = comparison;
   const colors = createColors(options.color ?? false);
   const others = policies.filter((policy) => policy !== baseline);
+  const { of, legend } = policyLabels(policies, baseline);
   const table = new Table({
-    head: ['figure', 'unit', 'better', baseline, ...others.flatMap((policy) => [policy, 'difference [95 %]'])],
+    head: ['figure', 'unit', 'better', of(baseline), ...others.flatMap((policy) => [of(policy), 'difference [95 %]'])],
     style: { head: options.color === true ? ['bold'] : [], border: [], compact: true },
     colAligns: ['left', 'left', 'left', 'right', ...others.flatMap((): ['right', 'left'] => ['right', 'left'])],
     chars: PLAIN_BORDERS,
@@ -61,7 +63,7 @@ export function comparisonTable(comparison: Comparison, options: ComparisonTable
       ]),
     ]);
   }
-  return `${table.toString()}\n`;
+  return `${legend}${table.toString()}\n`;
 }
 
 /** `.kind` where there is but one kind of task, of which the figures are those of all; else null. */
