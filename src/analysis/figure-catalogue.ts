@@ -238,6 +238,14 @@ export const FIGURES: readonly FigureSpec[] = [
     nullWhen: NO_SWITCHES,
   },
   {
+    pattern: 'energy',
+    unit: 'power s',
+    better: 'less',
+    meaning:
+      'Time in which CPUs were not idle, each weighted with the power of the highest state that the energy model of the machine has for it: frequencies are not simulated. Idle CPUs take nothing. Only where there is a model.',
+    nullWhen: NO_SWITCHES,
+  },
+  {
     pattern: 'balancing_ms',
     unit: 'ms',
     better: 'less',

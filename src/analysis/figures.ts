@@ -58,6 +58,8 @@ export class FiguresSink implements TraceSink {
   #inWindow = false;
   #ended = false;
   #lost = 0;
+  /** The machine has an energy model. */
+  #hasModel = false;
 
   constructor(options: FiguresOptions = {}) {
     this.#options = options;
@@ -68,6 +70,7 @@ export class FiguresSink implements TraceSink {
   begin(tables: TraceTables, startNs: number): void {
     const { fromNs = startNs, excludedCpus = [], observed = [], listViolationsNs = CONFIRM_NS[2] } = this.#options;
     const { kindOf = (task: TraceTask) => task.kind } = this.#options;
+    this.#hasModel = tables.topology.perfDomains.length > 0;
     const counted = tables.topology.online.slice();
     for (const cpu of excludedCpus) counted[cpu] = 0;
     this.#nrCounted = counted.reduce((n, is) => n + is, 0);
@@ -194,6 +197,7 @@ export class FiguresSink implements TraceSink {
     this.#listWasted(list, waits);
     list.add('busy_ms', switches ? this.#wasted.runningNs / 1e6 : null);
     list.add('idle_ms', switches ? this.#wasted.idleNs / 1e6 : null);
+    if (this.#hasModel) list.add('energy', switches ? this.#wasted.energyNs / 1e9 : null);
     list.add('balancing_ms', passes || saw(Ev.NEWIDLE) ? this.#wasted.balancingNs / 1e6 : null);
     d.listPasses(list, passes);
     list.add('newidle_calls', saw(Ev.NEWIDLE) ? d.newidleCalls : null);

@@ -18,6 +18,8 @@ export class WastedTime {
   runningNs = 0;
   balancingNs = 0;
   idleNs = 0;
+  /** Power of the CPUs that are not idle, at their highest state, times ns. 0 without an energy model. */
+  energyNs = 0;
   readonly affinity: AffinityClasses;
   readonly episodes: IdleEpisodes;
   readonly violations: ConfirmedViolations;
@@ -27,6 +29,9 @@ export class WastedTime {
   readonly #hasTask: Uint8Array;
   readonly #balances: Uint8Array;
   readonly #own: Int32Array;
+  readonly #power: Float64Array;
+  /** Of the CPUs that are not idle now. */
+  #powerNow = 0;
   #nrRunning = 0;
   #nrBalancing = 0;
   #nrIdle = 0;
@@ -44,6 +49,9 @@ export class WastedTime {
     this.#hasTask = new Uint8Array(nrCpus);
     this.#balances = new Uint8Array(nrCpus);
     this.#own = new Int32Array(nrCpus);
+    this.#power = new Float64Array(nrCpus);
+    for (const { cpus, states } of topology.perfDomains)
+      for (const cpu of cpus) this.#power[cpu] = states.at(-1)!.power;
     for (let cpu = 0; cpu < nrCpus; cpu++) {
       if (counted[cpu] === 0) continue;
       this.#nrIdle++;
@@ -72,6 +80,7 @@ export class WastedTime {
     this.runningNs += this.#nrRunning * passed;
     this.balancingNs += this.#nrBalancing * passed;
     this.idleNs += this.#nrIdle * passed;
+    this.energyNs += this.#powerNow * passed;
     this.#nowNs = nowNs;
   }
 
@@ -82,6 +91,7 @@ export class WastedTime {
     this.runningNs = 0;
     this.balancingNs = 0;
     this.idleNs = 0;
+    this.energyNs = 0;
     this.episodes.restart(this.#nowNs);
     this.violations.restart(this.#nowNs);
   }
@@ -103,7 +113,9 @@ export class WastedTime {
     if (hadTask !== hasTask) this.violations.setRunsNothing(cpu, !hasTask);
     const wasIdle = !hadTask && !balanced;
     const isIdle = !hasTask && !balances;
-    if (wasIdle !== isIdle) this.#setIdle(cpu, isIdle);
+    if (wasIdle === isIdle) return;
+    this.#powerNow += isIdle ? -this.#power[cpu]! : this.#power[cpu]!;
+    this.#setIdle(cpu, isIdle);
   }
 
   /** A task bound to `set` begins to wait on the CPU. */

@@ -31,7 +31,7 @@ const MAIN_FIGURES: readonly RegExp[] = [
   /^(switches|migrations)$/,
   /^migrations_by_(distance|cause)\./,
   /^wasted_cpu_ms/,
-  /^(wasted_ratio|busy_ms|balancing_ms|balance_passes)$/,
+  /^(wasted_ratio|busy_ms|energy|balancing_ms|balance_passes)$/,
   /^violations\./,
   /^load_balance\..*\.(calls|pulls)$/,
   /^(newidle_calls|newidle_pulled|nohz_kicks|nohz_balances|active_balances)$/,

@@ -3,6 +3,7 @@ import { describe, test } from 'node:test';
 import { FIGURES, figureSpec } from '../../src/analysis/figure-catalogue.ts';
 import { type FiguresOptions, FiguresSink } from '../../src/analysis/figures.ts';
 import { kindByComm } from '../../src/analysis/task-columns.ts';
+import { buildTopology } from '../../src/machine/topology.ts';
 import { EVENTS, Ev, type EventKind } from '../../src/trace/events.ts';
 import { figureValues } from '../support/figure-values.ts';
 import { machine, type TraceBuilder, trace } from '../support/trace-builder.ts';
@@ -290,6 +291,31 @@ test('balance passes are counted by level and idle type, all NUMA levels togethe
   );
   assert.deepEqual([f['load_balance.NUMA/busy.calls'], f['load_balance.NUMA/busy.moved']], [1, 0]);
   assert.equal('load_balance.MC/idle.calls' in f, false);
+});
+
+test('energy: time that CPUs are not idle with the power of their highest state, where there is a model', () => {
+  const states = (power: number) => [
+    { frequencyKhz: 1000, power: 1 },
+    { frequencyKhz: 2000, power },
+  ];
+  const perfDomains = [
+    { cpus: [0], states: states(3) },
+    { cpus: [1], states: states(10.5) },
+  ];
+  const on = buildTopology({ name: 'two', cpus: [{ capacity: 512 }, {}], perfDomains });
+  // CPU 0 for 40 us, CPU 1 for 20 us.
+  const t = trace(on)
+    .at(10)
+    .onCpu(0)
+    .switch('idle', 'A')
+    .at(30)
+    .onCpu(1)
+    .switch('idle', 'B')
+    .at(50)
+    .switch('B', 'idle');
+  const f = figureValues(t.onCpu(0).switch('A', 'idle').end(100));
+  assert.ok(Math.abs(f['energy']! - (40e-6 * 3 + 20e-6 * 10.5)) < 1e-12, `${f['energy']}`);
+  assert.equal('energy' in figureValues(trace(2).switch('idle', 'A').end(10)), false);
 });
 
 test('every figure is in the catalogue with its unit, names are unique and in its order', () => {
