@@ -17,7 +17,6 @@ const NOT_COVERED: Readonly<Record<string, string>> = {
   'spec 10 check 7': 'task_numa_migrate and its statistics of nodes are not modelled: no task has a preferred node',
   'spec 10 check 8': 'task_numa_migrate is not modelled: nothing reserves a runqueue',
   'spec 20 check 16': 'no study has eight nodes with stealing across them',
-  'spec 24 check 8': '`compare --sensitivity` does it: a hundred comparisons, too long for a test',
 };
 
 /** Every entry of every spec file. */
