@@ -49,9 +49,19 @@ export const PRESETS: readonly Preset[] = [
   },
   {
     name: 'linux-6.12',
-    about: 'Linux 6.12.90: EEVDF with delayed dequeue, randomised newidle balance (Debian 12 backports)',
+    about:
+      'Linux 6.12.90: EEVDF with delayed dequeue, a fair server instead of the throttle of real-time tasks, randomised newidle balance (Debian 12 backports)',
     from: 'linux-6.6',
-    changes: ['base_slice=700us', 'DELAY_DEQUEUE', 'DELAY_ZERO', 'PREEMPT_SHORT', 'NI_RANDOM', 'schedstat_version=16'],
+    changes: [
+      'base_slice=700us',
+      'DELAY_DEQUEUE',
+      'DELAY_ZERO',
+      'PREEMPT_SHORT',
+      'rt_runtime=-1',
+      'server.runtime=50ms',
+      'NI_RANDOM',
+      'schedstat_version=16',
+    ],
   },
   {
     name: 'linux-6.17',

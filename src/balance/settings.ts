@@ -125,6 +125,13 @@ export const SETTINGS: Readonly<Record<string, Setting>> = {
   rr_timeslice: {
     ...tunable('rrTimesliceMs', 'int', 'slice of SCHED_RR tasks, ms', 1, 10_000),
   },
+  'server.runtime': tunable(
+    'serverRuntimeNs',
+    'ns',
+    'fair tasks may run this long each server.period; 0: no fair server',
+  ),
+  'server.period': tunable('serverPeriodNs', 'ns', 'period of server.runtime', 1_000_000),
+  'server.defer': tunable('serverDefer', 'bool', 'the fair server preempts real-time tasks no earlier than it has to'),
   idle_governor: environment('idleGovernor', 'word', 'chooses idle states and stops the tick', ['none', 'menu']),
   tick_phase: environment('tickPhase', 'word', 'ticks of all CPUs at one instant, or spread', ['aligned', 'skewed']),
   tick_offset: environment('tickOffsetNs', 'ns', 'time since the last tick when the simulation starts'),

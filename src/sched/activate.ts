@@ -30,7 +30,7 @@ export function enqueueTask(cpu: number, task: number, flags: number): void {
   if ((flags & Enqueue.RESTORE) === 0 && tasks.lastQueued[task]! < 0) tasks.lastQueued[task] = rq.clock[cpu]!;
   switch (tasks.schedClass[task]) {
     case Class.FAIR:
-      if ((k.watch & (Watch.QUEUE | Watch.FAIR_COUNT)) === 0) enqueueTaskFair(cpu, task, flags);
+      if ((k.watch & (Watch.QUEUE | Watch.FAIR_COUNT | Watch.SERVER)) === 0) enqueueTaskFair(cpu, task, flags);
       else watchedEnqueue(cpu, task, flags);
       break;
     case Class.RT:
@@ -47,7 +47,7 @@ export function dequeueTask(cpu: number, task: number, flags: number): boolean {
   if ((flags & Dequeue.SAVE) === 0) schedInfoDequeue(cpu, task);
   switch (tasks.schedClass[task]) {
     case Class.FAIR:
-      if ((k.watch & (Watch.QUEUE | Watch.FAIR_COUNT)) === 0) return dequeueTaskFair(cpu, task, flags);
+      if ((k.watch & (Watch.QUEUE | Watch.FAIR_COUNT | Watch.SERVER)) === 0) return dequeueTaskFair(cpu, task, flags);
       return watchedDequeue(cpu, task, flags);
     case Class.RT:
     case Class.DL:

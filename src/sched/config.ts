@@ -114,6 +114,11 @@ export interface Tunables {
   rtRuntimeNs: number;
   rtPeriodNs: number;
   rrTimesliceMs: number;
+  /** What fair tasks are sure of on each CPU in each period, whatever real-time tasks do; 0: nothing. @spec 22 §10 */
+  serverRuntimeNs: number;
+  serverPeriodNs: number;
+  /** Only at the last moment at which it still fits into the period. */
+  serverDefer: boolean;
   autogroup: boolean;
   /** sched_energy_aware, and all else that the kernel asks of frequencies. @spec 05 §8 */
   energyAware: boolean;
@@ -137,6 +142,9 @@ export const DEFAULT_TUNABLES: Readonly<Tunables> = {
   rtRuntimeNs: 950_000_000,
   rtPeriodNs: 1_000_000_000,
   rrTimesliceMs: 100,
+  serverRuntimeNs: 0,
+  serverPeriodNs: 1_000_000_000,
+  serverDefer: true,
   autogroup: false,
   energyAware: false,
 };

@@ -97,10 +97,21 @@ function takeTurns(emulator: Emulator, cpu: number): void {
   for (let next = cpu; next >= 0; next = emulator.settle()) runCpu(next);
 }
 
+/** The timer of the fair server of a CPU, to be served by that CPU. */
+function serverInterrupt(cpu: number): void {
+  k.thisCpu = cpu;
+  k.fairServer!.timer(cpu);
+  interrupt(cpu, Todo.TIMER);
+}
+
 /** Timers of no CPU in particular run on whichever is active first. */
 function globalTimer(index: number): void {
-  k.thisCpu = firstActiveCpu();
   const nrGroups = k.groups.count;
+  if (index > 2 * nrGroups) {
+    serverInterrupt(index - 2 * nrGroups - 1);
+    return;
+  }
+  k.thisCpu = firstActiveCpu();
   if (index === 2 * nrGroups) rtPeriodExpired();
   else if ((index & 1) === 0) periodTimerExpired(index >>> 1);
   else slackTimerExpired(index >>> 1);

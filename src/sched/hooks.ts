@@ -27,6 +27,8 @@ export const Watch = {
   RUN: 4,
   /** `idleEntered`, `idleLeft` */
   IDLE: 8,
+  /** Of the scheduler's own: the fair server wants to know of counts and switches. */
+  SERVER: 16,
 } as const;
 
 export type Counter = readonly [figure: string, value: number];

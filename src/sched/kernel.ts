@@ -25,6 +25,7 @@ import { DomainState } from './domain-state.ts';
 import type { DomainTree } from './domains.ts';
 import { Emulator } from './emulator.ts';
 import * as se from './entity.ts';
+import type { FairServer } from './fair-server.ts';
 import type { BalanceHooks } from './hooks.ts';
 import { NullHooks, Watch } from './hooks.ts';
 import { MenuGovernor } from './idle-governor.ts';
@@ -128,6 +129,8 @@ class KernelState {
   stoppers!: Stoppers;
   /** Chooses idle states; null without an idle driver. */
   governor: MenuGovernor | null = null;
+  /** Guards fair tasks against real-time ones; null: nobody does. */
+  fairServer: FairServer | null = null;
   /** The emulator that the machine runs in; null for a real one. */
   emulator: Emulator | null = null;
   /** What tasks do. */
@@ -165,6 +168,7 @@ class KernelState {
   slotCall = 0;
   slotRun = 0;
   slotGlobal = 0;
+  slotServer = 0;
   slotTurn = 0;
   slotTimer = 0;
 }
@@ -234,7 +238,8 @@ export function initKernel(
   k.slotCall = n;
   k.slotRun = 2 * n;
   k.slotGlobal = 3 * n;
-  k.slotTurn = k.slotGlobal + 2 * groups.count + 1;
+  k.slotServer = k.slotGlobal + 2 * groups.count + 1;
+  k.slotTurn = k.slotServer + (config.tunables.serverRuntimeNs > 0 ? n : 0);
   k.slotTimer = k.slotTurn + 1;
   k.queue = new EventQueue(k.slotTimer + 2 * n + FIRST_TIMER_SLOTS);
   k.random = new RandomStreams(n);
@@ -405,7 +410,9 @@ export function subNrRunning(cpu: number, count: number): void {
 
 /** Tells the policy, if it watches, that the root `h_nr_running` of the CPU is no longer `before`. @spec 20 §3 */
 export function tellFairCount(cpu: number, before: number): void {
-  if ((k.watch & Watch.FAIR_COUNT) === 0) return;
+  if ((k.watch & (Watch.FAIR_COUNT | Watch.SERVER)) === 0) return;
   const after = cfs.hNrRunning[cpu]!;
-  if (after !== before) k.hooks.fairCountChanged(cpu, before, after);
+  if (after === before) return;
+  if ((k.watch & Watch.FAIR_COUNT) !== 0) k.hooks.fairCountChanged(cpu, before, after);
+  k.fairServer?.countChanged(cpu, before, after);
 }

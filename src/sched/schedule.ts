@@ -168,7 +168,9 @@ function slowPick(cpu: number): void {
     switchTo(cpu, stopper);
     return;
   }
-  let next = pickNextTaskRt(cpu);
+  let next = -1;
+  if (k.fairServer?.isAtWork(cpu) === true) next = pickNextTaskFair(cpu, prev, false);
+  if (next < 0) next = pickNextTaskRt(cpu);
   if (next < 0) next = pickNextTaskFair(cpu, prev, false);
   if (next >= 0) {
     switchTo(cpu, next);
@@ -195,7 +197,7 @@ function switchTo(cpu: number, next: number): void {
   if (k.recorder.on[Ev.SCHED_SWITCH]) {
     recordTask(Ev.SCHED_SWITCH, cpu, prev, traceId(next), shownState(prev), tracePrio(prev), tracePrio(next));
   }
-  if ((k.watch & Watch.RUN) !== 0) tellSwitch(cpu, prev, next);
+  if ((k.watch & (Watch.RUN | Watch.SERVER)) !== 0) tellSwitch(cpu, prev, next);
   rq.curr[cpu] = next;
   if (k.refills) switchCaches(cpu, prev, next);
   if (k.smtSlows && (prev === cpu || next === cpu)) shareCore(cpu, compute);
@@ -206,6 +208,8 @@ function switchTo(cpu: number, next: number): void {
 }
 
 function tellSwitch(cpu: number, prev: number, next: number): void {
+  k.fairServer?.switched(cpu, next);
+  if ((k.watch & Watch.RUN) === 0) return;
   if (tasks.schedClass[prev] === Class.FAIR && tasks.onRq[prev] === OnRq.QUEUED) k.hooks.taskPut(cpu, prev);
   if (tasks.schedClass[next] === Class.FAIR) k.hooks.taskSet(cpu, next);
 }

@@ -15,8 +15,9 @@ import type { KernelConfig } from './config.ts';
 import { dispatch, runCpu, tickInterrupt } from './cpu-loop.ts';
 import type { DomainTree } from './domains.ts';
 import * as se from './entity.ts';
+import { FairServer } from './fair-server.ts';
 import { announceAffinity, createTask } from './fork.ts';
-import type { BalanceHooks } from './hooks.ts';
+import { type BalanceHooks, Watch } from './hooks.ts';
 import { checkInvariants } from './invariants.ts';
 import { initKernel, k, updateJiffies } from './kernel.ts';
 import { postInitEntityUtilAvg } from './load-avg.ts';
@@ -81,6 +82,10 @@ export class Simulation {
     k.hooks = options.hooks;
     k.hooks.started();
     k.watch = options.hooks.watches;
+    if (config.tunables.serverRuntimeNs > 0) {
+      k.fairServer = new FairServer(topology.nrCpus);
+      k.watch |= Watch.SERVER;
+    }
     const limit = options.durationNs === undefined ? workload.durationNs : options.durationNs;
     this.#end = limit ?? Number.POSITIVE_INFINITY;
     this.#check = options.checkInvariants ?? false;

@@ -136,15 +136,6 @@ describe('throttling', () => {
     ]);
   });
 
-  test('spec 22 check 15: in Linux 6.12, too, 5 % are left to a fair task, from 950 ms on', () => {
-    // The throttle does it here; Linux has replaced it by a server for fair tasks, which leaves the CPU to RT without them.
-    const run = onOneCpu({ rt: fifo(50), fair: {} }, 10_000, 'linux-6.12,timer_slack=0ns');
-    const share = (100 * run.ranMs('fair')) / 10_000;
-    assert.ok(Math.abs(share - 5) <= 0.1, `${share} %`);
-    const [, first] = run.switches(0).slice(1);
-    assert.equal(first, '952 rt->fair R');
-  });
-
   test('lets the CPU idle if there is nobody else', () => {
     const run = onOneCpu({ rt: fifo(50) }, 1500);
     assert.deepEqual(run.switches(0).slice(2), ['952 rt->idle R', '1000 idle->rt R']);
