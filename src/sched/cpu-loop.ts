@@ -167,7 +167,7 @@ function beBusy(cpu: number): void {
 /** Handles the first of the interrupts in `pending`. */
 function handleIrq(cpu: number, pending: number): void {
   const bit = pending & -pending;
-  if (k.emulator !== null && bit !== Todo.TICK && entersInTime(cpu, bit)) return;
+  if (k.emulator !== null && entersInTime(cpu, bit)) return;
   loop.todo[cpu]! &= ~bit;
   if (bit === Todo.TICK) {
     tick(cpu);
@@ -194,8 +194,8 @@ function handleIrq(cpu: number, pending: number): void {
 }
 
 /**
- * Where instructions are counted, what comes before a wakeup in an interrupt is no part of its latency: it is paid for
- * first. True if that has just begun.
+ * Where instructions are counted, what comes before a wakeup in an interrupt is no part of its latency, and what a tick
+ * decides is decided at its end: both are paid for first. True if that has just begun.
  */
 function entersInTime(cpu: number, bit: number): boolean {
   if ((loop.entered[cpu]! & bit) !== 0) {
@@ -203,8 +203,9 @@ function entersInTime(cpu: number, bit: number): boolean {
     return false;
   }
   loop.entered[cpu]! |= bit;
-  const { irqNs, wakeFirstNs, callNs } = k.costs;
-  charge(cpu, irqNs + (bit === Todo.TIMER ? wakeFirstNs : bit === Todo.CALL ? callNs : 0));
+  const { irqNs, tickNs, wakeFirstNs, callNs } = k.costs;
+  const first = bit === Todo.TIMER ? wakeFirstNs : bit === Todo.TICK ? tickNs : bit === Todo.CALL ? callNs : 0;
+  charge(cpu, irqNs + first);
   return true;
 }
 
@@ -215,7 +216,7 @@ function tick(cpu: number): void {
     loop.idlePhase[cpu] = IdlePhase.ITERATE;
   }
   k.inInterrupt = true;
-  charge(cpu, costs.irqNs + costs.tickNs);
+  if (k.emulator === null) charge(cpu, costs.irqNs + costs.tickNs);
   serveEarlyTimers(cpu);
   schedulerTick(cpu);
   k.inInterrupt = false;
