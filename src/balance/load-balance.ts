@@ -64,7 +64,7 @@ export class LoadBalancer {
     const near = nearCpusOfDomain(sd);
     const perGroup = within ? costs.statGroupLlcNs : costs.statGroupNs;
     const cpus = near * costs.statLlcNs + (k.sd.spanWeight[sd]! - near) * costs.statFarNs;
-    return costs.statDomainNs + k.sd.ringLength[sd]! * perGroup + cpus;
+    return costs.statDomainNs + costs.statPassNs + k.sd.ringLength[sd]! * perGroup + cpus;
   }
 
   /** The entry probe; the pass itself may be decided later. */

@@ -88,6 +88,7 @@ const FIXED: readonly CostParameter[] = [
   time('stat_group_llc', 'statGroupLlcNs', 'balance pass: per group of a domain within an LLC', '§7 (its sums) [D]'),
   time('stat_group', 'statGroupNs', 'balance pass: per group of a domain above the LLC', '§7 [D]'),
   time('stat_domain', 'statDomainNs', 'balance pass', '§7 [D]'),
+  time('stat_pass', 'statPassNs', 'emulated: balance pass of a CPU whose turn it is, besides', 'ours: recorded'),
   time('blocked', 'blockedNs', 'bringing the averages of one idle CPU up to date', '§7: 0.5-2 us [U]'),
   time('detach', 'detachNs', 'taking a task off a runqueue', '§7 [U]'),
   time('attach', 'attachNs', 'putting a task on a runqueue', '§7 [U]'),

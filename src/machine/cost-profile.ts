@@ -55,6 +55,8 @@ export interface CostProfile {
   readonly statGroupLlcNs: number;
   readonly statGroupNs: number;
   readonly statDomainNs: number;
+  /** Of a pass whose turn it is, besides: what does not depend on the domain's size. */
+  readonly statPassNs: number;
   /** Bringing the averages of one idle CPU up to date. §7 */
   readonly blockedNs: number;
   /** Taking a task off a runqueue and putting it on another. §7 */
@@ -131,6 +133,7 @@ const NONE: CostProfile = {
   statGroupLlcNs: 0,
   statGroupNs: 0,
   statDomainNs: 0,
+  statPassNs: 0,
   blockedNs: 0,
   detachNs: 0,
   attachNs: 0,
@@ -274,11 +277,12 @@ const PROFILES: readonly CostProfile[] = [
     irqNs: 800,
     tickNs: 2500,
     softirqNs: 2400,
-    statLlcNs: 600,
-    statFarNs: 600,
-    statGroupLlcNs: 400,
-    statGroupNs: 400,
-    statDomainNs: 7000,
+    statLlcNs: 100,
+    statFarNs: 100,
+    statGroupLlcNs: 100,
+    statGroupNs: 100,
+    statDomainNs: 5000,
+    statPassNs: 5200,
     blockedNs: 500,
     detachNs: 5000,
     attachNs: 1500,

@@ -223,11 +223,19 @@ function tick(cpu: number): void {
 }
 
 function handleSoftirq(cpu: number): void {
-  const first = loop.inSoftirq[cpu] === 0;
+  let first = loop.inSoftirq[cpu] === 0;
   if (first) {
     loop.inSoftirq[cpu] = 1;
     charge(cpu, k.costs.softirqNs);
     if (k.tracing) record(Ev.SOFTIRQ_ENTRY, cpu, SCHED_SOFTIRQ);
+    // Others may raise it again before it is over, which takes time even if there is nothing to do.
+    if (k.emulator !== null) {
+      loop.softirqBegins[cpu] = 1;
+      return;
+    }
+  } else if (loop.softirqBegins[cpu] !== 0) {
+    loop.softirqBegins[cpu] = 0;
+    first = true;
   }
   if (k.hooks.softirqStep(cpu, first) === UNFINISHED) return;
   if (k.tracing) record(Ev.SOFTIRQ_EXIT, cpu, SCHED_SOFTIRQ);

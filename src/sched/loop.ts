@@ -44,6 +44,8 @@ export const debt = columns.f64();
 export const entered = columns.i32();
 /** The softirq has begun; where schedule() is. */
 export const inSoftirq = columns.u8();
+/** Its entry is being paid for. @see emulator.ts */
+export const softirqBegins = columns.u8();
 /** The softirq was raised again since; it is left to the CPU's ksoftirqd. */
 export const softirqAgain = columns.u8();
 export const softirqLeft = columns.u8();
