@@ -32,7 +32,7 @@ function done(workload: string, llcs: number, untilMs: number, newidle: string):
   return units;
 }
 
-/** More tasks than CPUs or nearly so: fewer are rarely stacked, and many more leave no CPU idle. */
+/** About as many busy tasks as CPUs. Loads that lose nothing are rows of the study `without-newidle`. */
 const LOADS = [
   ['hackbench:groups=2,loops=100000', 1, 15],
   ['tbench:clients=14', 1, 30],
