@@ -1,5 +1,5 @@
 /** Placement of CFS tasks: select_task_rq_fair(). @spec 05 §3 */
-import { forget, lookedAt } from '../sched/decide.ts';
+import { fact, forget, lookedAt } from '../sched/decide.ts';
 import { SD } from '../sched/domains.ts';
 import { Wake } from '../sched/hooks.ts';
 import { k } from '../sched/kernel.ts';
@@ -48,6 +48,7 @@ function select(
     if (energy !== null) {
       const efficient = energy.place(task, prev);
       if (efficient >= 0) return because(efficient, 'find_energy_efficient_cpu: the least energy more, prev if equal');
+      if (k.deciding && k.overutilized) fact('overutilized', 1);
     }
     wantAffine = !wakeWide(waker, task, cpu) && allowed(task, cpu);
     if (k.deciding && !wantAffine)
