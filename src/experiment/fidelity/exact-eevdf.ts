@@ -17,6 +17,7 @@ import * as se from '../../sched/entity.ts';
 import { updateCurr } from '../../sched/fair-entity.ts';
 import * as rq from '../../sched/rq.ts';
 import { Ev, type EventKind, IDLE_TASK, TaskState } from '../../trace/events.ts';
+import { At, FIRST_PRIO_OF_FAIR, NOT_TOLD, QueueReplay } from './exact-queues.ts';
 import { entityOf, queueMarks, setWeight, weightOfPrio } from './exact-state.ts';
 import type { ExactTally } from './exact-tally.ts';
 
@@ -25,28 +26,17 @@ const SE = { cpu: 1, isCurr: 3, onRq: 5, vr: 7, sum: 8, dl: 17, lag: 18, slice: 
 const CFS = { cpu: 1, cfs: 2, hNr: 3, minvr: 5 } as const;
 const BLOCKED = { vr: 3, sum: 4 } as const;
 
-const At = { NOWHERE: 0, BETWEEN: 1, QUEUED: 2, QUEUED_UNKNOWN: 3, CURR: 4, LEFT: 5 } as const;
-
-const FIRST_PRIO_OF_FAIR = 100;
 const NONE = -1;
-const NOT_TOLD = 'not told before in a repetition';
 const PLACED = 'placed by an average that is not known';
 const CHANGED = 'it was taken off and put back: its affinity, class or group changed';
 const QUEUE_UNKNOWN = 'an entity in the queue is not known';
 
-export class EevdfReplay {
-  readonly #tally: ExactTally;
-  readonly #nameOf: (task: number) => string;
-  /** By entity: where it is; its priority; why vruntime and deadline are not known (null: they are); its lag, its sum are. */
-  readonly #at: number[] = [];
-  readonly #prio: number[] = [];
-  readonly #unknown: (string | null | undefined)[] = [];
+export class EevdfReplay extends QueueReplay {
+  /** By entity: its lag is known; it sleeps in the queue. */
   readonly #lagKnown: boolean[] = [];
-  readonly #sumKnown: boolean[] = [];
   readonly #isDelayed: boolean[] = [];
-  /** By runqueue: why its zero_vruntime is not known; how many are in the queue at no known place; tasks; the root's address. */
+  /** By runqueue: why its zero_vruntime is not known; tasks; the root's address. */
   readonly #zeroUnknown: (string | null)[];
-  readonly #strangers: Int32Array;
   readonly #hNr: Int32Array;
   readonly #root: number[] = [];
   /** By entity: its deadline, if it is relative as last told. */
@@ -55,8 +45,7 @@ export class EevdfReplay {
   readonly #dying = new Set<number>();
   /** By executing CPU: the changed entity it is putting back, placed after the update of the runqueue that follows. */
   readonly #puttingBack: Int32Array;
-  /** By executing CPU: tasks it has taken from others, and where they go; a delayed one that is about to leave or wake. */
-  readonly #taken: { e: number; q: number }[][];
+  /** By executing CPU: a delayed entity that is about to leave or wake. */
   readonly #pending: Int32Array;
   /** The delayed entity looked at is being woken. */
   #requeued = false;
@@ -68,19 +57,16 @@ export class EevdfReplay {
   readonly #told: boolean[] = [];
 
   constructor(tally: ExactTally, nrCpus: number, running: readonly number[], nameOf: (task: number) => string) {
-    this.#tally = tally;
-    this.#nameOf = nameOf;
+    super(tally, nrCpus, nameOf);
     this.#zeroUnknown = new Array<string>(nrCpus).fill(NOT_TOLD);
-    this.#strangers = new Int32Array(nrCpus);
     this.#hNr = new Int32Array(nrCpus);
-    this.#taken = Array.from({ length: nrCpus }, () => []);
     this.#pending = new Int32Array(nrCpus).fill(NONE);
     this.#puttingBack = new Int32Array(nrCpus).fill(NONE);
     this.#running = [...running];
     for (let cpu = 0; cpu < nrCpus; cpu++) {
       // Whoever may preempt whom is not asked here.
       cfs.nrRunning[cpu] = 1;
-      if (running[cpu] !== IDLE_TASK) this.#setCurr(cpu, entityOf(running[cpu]!));
+      if (running[cpu] !== IDLE_TASK) this.setCurr(cpu, entityOf(running[cpu]!));
     }
   }
 
@@ -94,19 +80,19 @@ export class EevdfReplay {
     if (same && kind === Ev.SCHED_MIGRATE_TASK) return;
     const q = se.cfsRq[e]!;
     this.#saveLag(e, q);
-    this.#erase(e);
+    this.erase(e);
     this.#isDelayed[e] = false;
     this.#hNr[q]! -= 1;
   }
 
   prio(task: number, prio: number): void {
     const e = entityOf(task);
-    if (this.#prio[e] === prio) return;
-    const first = this.#prio[e] === undefined;
-    this.#prio[e] = prio;
+    if (this.prioOf[e] === prio) return;
+    const first = this.prioOf[e] === undefined;
+    this.prioOf[e] = prio;
     if (prio < FIRST_PRIO_OF_FAIR) {
-      this.#erase(e);
-      this.#at[e] = At.LEFT;
+      this.erase(e);
+      this.at[e] = At.LEFT;
       return;
     }
     setWeight(e, weightOfPrio(prio));
@@ -115,7 +101,7 @@ export class EevdfReplay {
 
   ran(_timeNs: number, task: number, runtime: number): void {
     const e = entityOf(task);
-    if (this.#at[e] !== At.CURR) {
+    if (this.at[e] !== At.CURR) {
       se.sumExec[e]! += runtime;
       return;
     }
@@ -133,31 +119,31 @@ export class EevdfReplay {
     const q = args[SE.cpu]!;
     const { queued, delayed, relativeDeadline } = queueMarks(args[SE.onRq]!);
     const isCurr = args[SE.isCurr] !== 0;
-    this.#sum(timeNs, q, task, args[SE.sum]!);
+    this.sum(timeNs, q, task, args[SE.sum]!);
     this.#requeued = false;
     if (delayed && !isCurr) this.#requeue(e, q, args[SE.lag]!);
-    const at = this.#at[e] ?? At.NOWHERE;
+    const at = this.at[e] ?? At.NOWHERE;
     // Off the queue without sleeping: something about it is being changed.
     if (!queued && (at === At.QUEUED || at === At.QUEUED_UNKNOWN || at === At.CURR)) this.#forget(e, CHANGED);
     else if (at !== At.BETWEEN) {
-      this.#value('vruntime', timeNs, q, task, args[SE.vr]!, se.vruntime[e]!);
-      this.#value('deadline', timeNs, q, task, args[SE.dl]!, se.deadline[e]!);
+      this.value('vruntime', timeNs, q, task, args[SE.vr]!, se.vruntime[e]!);
+      this.value('deadline', timeNs, q, task, args[SE.dl]!, se.deadline[e]!);
     }
     if (!queued && !isCurr && !relativeDeadline) {
-      if (this.#lagKnown[e]) this.#compare('lag', timeNs, q, task, args[SE.lag]!, se.vlag[e]!);
-      else this.#tally.skip('lag', this.#unknown[e] ?? NOT_TOLD);
+      if (this.#lagKnown[e]) this.compare('lag', timeNs, q, task, args[SE.lag]!, se.vlag[e]!);
+      else this.tally.skip('lag', this.unknown[e] ?? NOT_TOLD);
       se.vlag[e] = args[SE.lag]!;
       this.#lagKnown[e] = true;
     }
     const putsBack = relativeDeadline && !queued && !isCurr;
     if (putsBack) {
-      this.#erase(e);
-      this.#at[e] = At.LEFT;
+      this.erase(e);
+      this.at[e] = At.LEFT;
       // A dying task's first one is that of leaving its group.
       if (!this.#dying.delete(e)) this.#puttingBack[this.#executing] = e;
-    } else if (queued && this.#at[e] !== At.CURR && this.#running[q] === task) {
-      this.#erase(e);
-      this.#setCurr(q, e);
+    } else if (queued && this.at[e] !== At.CURR && this.#running[q] === task) {
+      this.erase(e);
+      this.setCurr(q, e);
     }
     this.#tell(e, args, relativeDeadline);
     if (putsBack) {
@@ -166,7 +152,7 @@ export class EevdfReplay {
     }
     this.#isDelayed[e] = delayed && !this.#requeued;
     if (this.#isDelayed[e]) {
-      if (!isCurr && (this.#at[e] === At.QUEUED || this.#at[e] === At.QUEUED_UNKNOWN)) {
+      if (!isCurr && (this.at[e] === At.QUEUED || this.at[e] === At.QUEUED_UNKNOWN)) {
         this.#pending[this.#executing] = e;
       }
     }
@@ -182,22 +168,22 @@ export class EevdfReplay {
     this.#hNr[q] = args[CFS.hNr]!;
     const zero = args[CFS.minvr]!;
     const unknown = this.#zeroUnknown[q]!;
-    if (unknown === null) this.#compare('zero_vruntime', timeNs, q, IDLE_TASK, zero, cfs.minVruntime[q]!);
-    else this.#tally.skip('zero_vruntime', unknown);
+    if (unknown === null) this.compare('zero_vruntime', timeNs, q, IDLE_TASK, zero, cfs.minVruntime[q]!);
+    else this.tally.skip('zero_vruntime', unknown);
     this.#setZero(q, zero, null);
-    const taken = this.#taken[cpu]!;
+    const taken = this.taken[cpu]!;
     if (taken.length > 0 && taken[taken.length - 1]!.q === q) this.#arrive(taken.pop()!.e, q);
     const back = this.#puttingBack[cpu]!;
     if (back === NONE) return;
     this.#puttingBack[cpu] = NONE;
     this.#place(back, q, false);
-    this.#insert(q, back);
+    this.insert(q, back);
   }
 
   peltBlocked(timeNs: number, task: number, args: Float64Array): void {
     if (task === IDLE_TASK) return;
     const e = entityOf(task);
-    this.#sum(timeNs, se.cfsRq[e]!, task, args[BLOCKED.sum]!);
+    this.sum(timeNs, se.cfsRq[e]!, task, args[BLOCKED.sum]!);
   }
 
   switch(cpu: number, prev: number, next: number, prevState: number): void {
@@ -210,12 +196,12 @@ export class EevdfReplay {
       if (!stays && se.onRq[curr] !== 0) this.#sleep(cpu);
       const queued = se.onRq[curr] !== 0 && stays;
       cfs.curr[cpu] = NONE;
-      this.#at[curr] = At.NOWHERE;
-      if (queued) this.#insert(cpu, curr);
+      this.at[curr] = At.NOWHERE;
+      if (queued) this.insert(cpu, curr);
     }
-    if (next < 0 || this.#prio[entityOf(next)]! < FIRST_PRIO_OF_FAIR) return;
-    this.#erase(entityOf(next));
-    this.#setCurr(cpu, entityOf(next));
+    if (next < 0 || this.prioOf[entityOf(next)]! < FIRST_PRIO_OF_FAIR) return;
+    this.erase(entityOf(next));
+    this.setCurr(cpu, entityOf(next));
   }
 
   newidle(cpu: number): void {
@@ -225,32 +211,32 @@ export class EevdfReplay {
 
   awake(task: number, q: number, isNew: boolean): void {
     const e = entityOf(task);
-    const at = this.#at[e] ?? At.NOWHERE;
-    if (this.#prio[e]! < FIRST_PRIO_OF_FAIR || (at !== At.NOWHERE && at !== At.BETWEEN)) return;
+    const at = this.at[e] ?? At.NOWHERE;
+    if (this.prioOf[e]! < FIRST_PRIO_OF_FAIR || (at !== At.NOWHERE && at !== At.BETWEEN)) return;
     if (isNew) {
       se.vlag[e] = 0;
       this.#lagKnown[e] = true;
     }
     this.#place(e, q, isNew);
-    this.#insert(q, e);
+    this.insert(q, e);
   }
 
   migrate(cpu: number, task: number, from: number, to: number, waking: boolean): void {
     const e = entityOf(task);
-    if (this.#prio[e]! < FIRST_PRIO_OF_FAIR || waking) return;
+    if (this.prioOf[e]! < FIRST_PRIO_OF_FAIR || waking) return;
     this.#saveLag(e, from);
     this.#hNr[from]! -= 1;
     se.deadline[e]! -= se.vruntime[e]!;
     se.relDeadline[e] = 1;
-    this.#erase(e);
-    this.#at[e] = At.BETWEEN;
-    this.#taken[cpu]!.push({ e, q: to });
+    this.erase(e);
+    this.at[e] = At.BETWEEN;
+    this.taken[cpu]!.push({ e, q: to });
   }
 
   fork(_cpu: number, parent: number, child: number): void {
     const p = entityOf(parent);
     const e = entityOf(child);
-    this.#sumKnown[e] = true;
+    this.beginSum(e);
     se.weight[e] = se.weight[p]!;
     se.inverse[e] = se.inverse[p]!;
     // All of the parent's entity is copied: of one that has left the class, a deadline that has stayed relative.
@@ -267,14 +253,6 @@ export class EevdfReplay {
 
   // ---- runqueues
 
-  #setCurr(q: number, e: number): void {
-    cfs.curr[q] = e;
-    this.#at[e] = At.CURR;
-    se.cfsRq[e] = q;
-    se.onRq[e] = 1;
-    se.execStart[e] = rq.clock[q]!;
-  }
-
   /** The current entity leaves the queue. */
   #sleep(q: number): void {
     const e = cfs.curr[q]!;
@@ -286,12 +264,12 @@ export class EevdfReplay {
   /** Everything in the queue, and what runs, is known. */
   #averageKnown(q: number): boolean {
     const curr = cfs.curr[q]!;
-    const currKnown = curr < 0 || se.onRq[curr] === 0 || this.#unknown[curr] === null;
-    return currKnown && this.#strangers[q] === 0 && this.#told[q] === true;
+    const currKnown = curr < 0 || se.onRq[curr] === 0 || this.unknown[curr] === null;
+    return currKnown && this.strangers[q] === 0 && this.#told[q] === true;
   }
 
   #saveLag(e: number, q: number): void {
-    this.#lagKnown[e] = this.#averageKnown(q) && this.#unknown[e] === null;
+    this.#lagKnown[e] = this.#averageKnown(q) && this.unknown[e] === null;
     if (!this.#lagKnown[e]) {
       this.#zeroUnknown[q] ??= QUEUE_UNKNOWN;
       return;
@@ -306,10 +284,10 @@ export class EevdfReplay {
     se.cfsRq[e] = q;
     if (this.#averageKnown(q) && this.#zeroUnknown[q] === null && this.#lagKnown[e]) {
       placeByLag(q, e, isNew);
-      this.#unknown[e] = null;
+      this.unknown[e] = null;
     } else {
       se.relDeadline[e] = 0;
-      this.#unknown[e] = PLACED;
+      this.unknown[e] = PLACED;
       this.#zeroUnknown[q] ??= QUEUE_UNKNOWN;
     }
   }
@@ -319,7 +297,7 @@ export class EevdfReplay {
    * it; one that leaves, after.
    */
   #requeue(e: number, q: number, lag: number): void {
-    if (this.#at[e] !== At.QUEUED || !this.#averageKnown(q)) return;
+    if (this.at[e] !== At.QUEUED || !this.#averageKnown(q)) return;
     const zero = cfs.minVruntime[q]!;
     const unknown = this.#zeroUnknown[q]!;
     this.#saveLag(e, q);
@@ -329,9 +307,9 @@ export class EevdfReplay {
     }
     this.#requeued = true;
     if (lag !== 0) return;
-    this.#erase(e);
+    this.erase(e);
     this.#place(e, q, false);
-    this.#insert(q, e);
+    this.insert(q, e);
   }
 
   /** The runqueue's zero is there: its sum is counted from it. */
@@ -343,36 +321,22 @@ export class EevdfReplay {
     if (this.#hNr[q] === 0 || (this.#hNr[q] === 1 && curr >= 0 && se.onRq[curr] !== 0)) this.#told[q] = true;
   }
 
-  #insert(q: number, e: number): void {
-    this.#erase(e);
-    se.cfsRq[e] = q;
-    se.onRq[e] = 1;
-    if (this.#unknown[e] === null) {
-      insertByDeadline(q, e);
-      this.#at[e] = At.QUEUED;
-    } else {
-      this.#strangers[q]! += 1;
-      this.#at[e] = At.QUEUED_UNKNOWN;
-    }
+  protected override queue(q: number, e: number): void {
+    insertByDeadline(q, e);
   }
 
-  #erase(e: number): void {
-    const q = se.cfsRq[e]!;
-    if (this.#at[e] === At.QUEUED) eraseByDeadline(q, e);
-    else if (this.#at[e] === At.QUEUED_UNKNOWN) this.#strangers[q]! -= 1;
-    else if (this.#at[e] === At.CURR) cfs.curr[q] = NONE;
-    this.#at[e] = At.NOWHERE;
-    se.onRq[e] = 0;
+  protected override unqueue(q: number, e: number): void {
+    eraseByDeadline(q, e);
   }
 
   #arrive(e: number, q: number): void {
-    if (this.#at[e] !== At.BETWEEN) return;
+    if (this.at[e] !== At.BETWEEN) return;
     this.#place(e, q, false);
-    this.#insert(q, e);
+    this.insert(q, e);
   }
 
   #loseTaken(cpu: number): void {
-    for (const { e, q } of this.#taken[cpu]!.splice(0)) {
+    for (const { e, q } of this.taken[cpu]!.splice(0)) {
       this.#lagKnown[e] = false;
       this.#arrive(e, q);
     }
@@ -380,47 +344,27 @@ export class EevdfReplay {
 
   /** Vruntime and deadline are no longer known. */
   #forget(e: number, why: string): void {
-    const at = this.#at[e];
+    const at = this.at[e];
     const q = se.cfsRq[e]!;
-    if (at === At.QUEUED) this.#erase(e);
-    this.#unknown[e] = why;
+    if (at === At.QUEUED) this.erase(e);
+    this.unknown[e] = why;
     this.#lagKnown[e] = false;
-    if (at === At.QUEUED) this.#insert(q, e);
+    if (at === At.QUEUED) this.insert(q, e);
     if (at === At.QUEUED || at === At.CURR) this.#zeroUnknown[q] ??= CHANGED;
   }
 
   // ---- comparing
 
   #tell(e: number, args: Float64Array, relative: boolean): void {
-    const at = this.#at[e];
+    const at = this.at[e];
     const queued = at === At.QUEUED || at === At.QUEUED_UNKNOWN;
-    if (queued) this.#erase(e);
+    if (queued) this.erase(e);
     se.vruntime[e] = args[SE.vr]!;
     se.deadline[e] = args[SE.dl]!;
     se.slice[e] = args[SE.slice]!;
     se.relDeadline[e] = relative ? 1 : 0;
     this.#relative[e] = relative ? args[SE.dl]! : undefined;
-    this.#unknown[e] = relative ? CHANGED : null;
-    if (queued) this.#insert(se.cfsRq[e]!, e);
-  }
-
-  #sum(timeNs: number, q: number, task: number, sum: number): void {
-    const e = entityOf(task);
-    if (this.#sumKnown[e]) this.#compare('sum_exec_runtime', timeNs, q, task, sum, se.sumExec[e]!);
-    else this.#tally.skip('sum_exec_runtime', NOT_TOLD);
-    this.#sumKnown[e] = true;
-    se.sumExec[e] = sum;
-  }
-
-  #value(kind: string, timeNs: number, q: number, task: number, expected: number, got: number): void {
-    const unknown = this.#unknown[entityOf(task)];
-    if (unknown === null) this.#compare(kind, timeNs, q, task, expected, got);
-    else this.#tally.skip(kind, unknown ?? NOT_TOLD);
-  }
-
-  #compare(kind: string, timeNs: number, q: number, task: number, expected: number, got: number): void {
-    this.#tally.begin(kind, timeNs, q, task === IDLE_TASK ? '' : this.#nameOf(task));
-    this.#tally.field(kind, expected, got);
-    this.#tally.end();
+    this.unknown[e] = relative ? CHANGED : null;
+    if (queued) this.insert(se.cfsRq[e]!, e);
   }
 }

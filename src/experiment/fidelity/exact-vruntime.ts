@@ -19,6 +19,7 @@ import { eraseEntity, insertEntity, placeEntity, updateCurr, updateMinVruntime }
 import * as rq from '../../sched/rq.ts';
 import { IDLE_TASK, TaskState } from '../../trace/events.ts';
 import { Charges } from './exact-charges.ts';
+import { At, FIRST_PRIO_OF_FAIR, NOT_TOLD, QueueReplay } from './exact-queues.ts';
 import { entityOf, setWeight, weightOfPrio } from './exact-state.ts';
 import type { ExactTally } from './exact-tally.ts';
 
@@ -27,44 +28,16 @@ const SE = { cpu: 1, onRq: 5, vr: 7, sum: 8 } as const;
 const CFS = { cpu: 1, hNr: 3, minvr: 5 } as const;
 const BLOCKED = { vr: 3, sum: 4 } as const;
 
-/** Where an entity is. */
-const At = {
-  NOWHERE: 0,
-  /** Between two runqueues: its vruntime is relative. */
-  BETWEEN: 1,
-  /** In the queue, in its order; or somewhere in it, for its vruntime is not known. */
-  QUEUED: 2,
-  QUEUED_UNKNOWN: 3,
-  /** Its runqueue's curr, queued or not. */
-  CURR: 4,
-  /** Of another class. */
-  LEFT: 5,
-  /** It dies, and is put from its group into the root's: for a moment it is on no queue, and its vruntime relative. */
-  REGROUPED: 6,
-} as const;
-
-const FIRST_PRIO_OF_CFS = 100;
-const NOT_TOLD = 'not told before in a repetition';
 const PLACED = 'placed by a min_vruntime that is not known';
 const OTHER_CLASS = 'its task was of another class';
 const DYING = 'put into the root group by a min_vruntime that is not known';
 const QUEUE_UNKNOWN = 'the vruntime of an entity in the queue is not known';
 
-export class VruntimeReplay {
-  readonly #tally: ExactTally;
-  readonly #nameOf: (task: number) => string;
-  /** By entity: where it is, its priority; why its vruntime is not known (null: it is); its sum_exec_runtime is. */
-  readonly #at: number[] = [];
-  readonly #prio: number[] = [];
-  readonly #unknown: (string | null | undefined)[] = [];
-  readonly #sumKnown: boolean[] = [];
+export class VruntimeReplay extends QueueReplay {
   readonly #dying = new Set<number>();
   readonly #charges: Charges;
-  /** By runqueue: why its min_vruntime is not known (null: it is), and how many are in the queue at no known place. */
+  /** By runqueue: why its min_vruntime is not known (null: it is). */
   readonly #minUnknown: (string | null)[];
-  readonly #strangers: Int32Array;
-  /** By executing CPU: tasks that it has taken from others, and where they go. */
-  readonly #taken: { e: number; q: number }[][];
 
   /** `running`: the task of each CPU; `groups`: the load has control groups. */
   constructor(
@@ -74,52 +47,49 @@ export class VruntimeReplay {
     groups: boolean,
     nameOf: (task: number) => string,
   ) {
-    this.#tally = tally;
+    super(tally, nrCpus, nameOf);
     this.#charges = new Charges(tally, groups);
-    this.#nameOf = nameOf;
     this.#minUnknown = new Array<string>(nrCpus).fill(NOT_TOLD);
-    this.#strangers = new Int32Array(nrCpus);
-    this.#taken = Array.from({ length: nrCpus }, () => []);
     for (let cpu = 0; cpu < nrCpus; cpu++) {
-      if (running[cpu] !== IDLE_TASK) this.#setCurr(cpu, entityOf(running[cpu]!));
+      if (running[cpu] !== IDLE_TASK) this.setCurr(cpu, entityOf(running[cpu]!));
     }
   }
 
   /** A task's priority as an event tells it. */
   prio(task: number, prio: number): void {
     const e = entityOf(task);
-    const before = this.#prio[e];
+    const before = this.prioOf[e];
     if (before === prio) return;
-    this.#prio[e] = prio;
+    this.prioOf[e] = prio;
     if (before !== undefined) this.#charges.excuse(e);
-    if (prio >= FIRST_PRIO_OF_CFS) {
+    if (prio >= FIRST_PRIO_OF_FAIR) {
       setWeight(e, weightOfPrio(prio));
-    } else if (this.#at[e] === At.CURR) {
+    } else if (this.at[e] === At.CURR) {
       cfs.curr[se.cfsRq[e]!] = -1;
-      this.#at[e] = At.LEFT;
-      this.#unknown[e] = OTHER_CLASS;
+      this.at[e] = At.LEFT;
+      this.unknown[e] = OTHER_CLASS;
     }
   }
 
   /** sched_stat_runtime: the task has been charged. Of another class it has no virtual time. */
   ran(timeNs: number, task: number, runtime: number, vruntime: number): void {
     const e = entityOf(task);
-    if (this.#at[e] !== At.CURR) {
+    if (this.at[e] !== At.CURR) {
       se.sumExec[e]! += runtime;
       return;
     }
     const q = se.cfsRq[e]!;
     const placed = this.#dying.has(e) && this.#minUnknown[q] !== null;
-    const unknown = placed ? DYING : this.#unknown[e];
+    const unknown = placed ? DYING : this.unknown[e];
     rq.clock[q] = se.execStart[e]! + runtime;
     updateCurr(q);
     const got = se.vruntime[e]!;
     if (se.weight[e] === 0 || unknown !== null) {
-      this.#tally.skip('vruntime', unknown ?? NOT_TOLD);
+      this.tally.skip('vruntime', unknown ?? NOT_TOLD);
     } else if (got === vruntime) {
-      this.#compare('vruntime', timeNs, q, task, vruntime, got);
+      this.compare('vruntime', timeNs, q, task, vruntime, got);
     } else {
-      this.#charges.differ(e, { timeNs, cpu: q, task: this.#nameOf(task), expected: vruntime, got });
+      this.#charges.differ(e, { timeNs, cpu: q, task: this.nameOf(task), expected: vruntime, got });
     }
     this.#tell(e, vruntime);
     this.#followMin(q);
@@ -131,9 +101,9 @@ export class VruntimeReplay {
     const q = args[SE.cpu]!;
     const vruntime = args[SE.vr]!;
     const queued = args[SE.onRq] !== 0;
-    this.#sum(timeNs, q, task, args[SE.sum]!);
-    if (this.#at[e] === At.REGROUPED) this.#regroup(e, q);
-    const isCurr = this.#at[e] === At.CURR;
+    this.sum(timeNs, q, task, args[SE.sum]!);
+    if (this.at[e] === At.REGROUPED) this.#regroup(e, q);
+    const isCurr = this.at[e] === At.CURR;
     if (isCurr) this.#setOnRq(e, queued);
     // Off the queue, but not asleep: it is about to change its class or group.
     if (isCurr && !queued && vruntime !== se.vruntime[e]) this.#takeOff(e, q);
@@ -149,20 +119,20 @@ export class VruntimeReplay {
     const isSleep = cpu === q && curr >= 0 && se.onRq[curr] !== 0 && args[CFS.hNr] === cfs.hNrRunning[q]! - 1;
     if (isSleep && this.#minUnknown[q] === null) this.#sleep(q);
     if (this.#minUnknown[q] === null) {
-      this.#compare('min_vruntime', timeNs, q, IDLE_TASK, minVruntime, cfs.minVruntime[q]!);
+      this.compare('min_vruntime', timeNs, q, IDLE_TASK, minVruntime, cfs.minVruntime[q]!);
     } else {
-      this.#tally.skip('min_vruntime', this.#minUnknown[q]!);
+      this.tally.skip('min_vruntime', this.#minUnknown[q]!);
     }
     cfs.minVruntime[q] = minVruntime;
     this.#minUnknown[q] = null;
-    const taken = this.#taken[cpu]!;
+    const taken = this.taken[cpu]!;
     if (taken.length > 0 && taken[taken.length - 1]!.q === q) this.#arrive(taken.pop()!.e, q);
   }
 
   peltBlocked(timeNs: number, task: number, args: Float64Array): void {
     if (task === IDLE_TASK) return;
     const q = se.cfsRq[entityOf(task)]!;
-    this.#sum(timeNs, q, task, args[BLOCKED.sum]!);
+    this.sum(timeNs, q, task, args[BLOCKED.sum]!);
     this.#told(timeNs, q, task, args[BLOCKED.vr]!);
   }
 
@@ -174,12 +144,12 @@ export class VruntimeReplay {
       const runs = prevState === TaskState.RUNNING || prevState === TaskState.PREEMPTED;
       if (!runs && se.onRq[curr] !== 0) this.#sleep(cpu);
       cfs.curr[cpu] = -1;
-      this.#at[curr] = At.NOWHERE;
-      if (runs) this.#insert(cpu, curr);
+      this.at[curr] = At.NOWHERE;
+      if (runs) this.insert(cpu, curr);
     }
-    if (next < 0 || this.#prio[entityOf(next)]! < FIRST_PRIO_OF_CFS) return;
-    this.#erase(entityOf(next));
-    this.#setCurr(cpu, entityOf(next));
+    if (next < 0 || this.prioOf[entityOf(next)]! < FIRST_PRIO_OF_FAIR) return;
+    this.erase(entityOf(next));
+    this.setCurr(cpu, entityOf(next));
   }
 
   /** A CPU looks for work: its current task has been taken off the queue, if it was of CFS. */
@@ -190,37 +160,37 @@ export class VruntimeReplay {
 
   awake(task: number, q: number, isNew: boolean): void {
     const e = entityOf(task);
-    const at = this.#at[e] ?? At.NOWHERE;
-    if (this.#prio[e]! < FIRST_PRIO_OF_CFS || (at !== At.NOWHERE && at !== At.BETWEEN)) return;
+    const at = this.at[e] ?? At.NOWHERE;
+    if (this.prioOf[e]! < FIRST_PRIO_OF_FAIR || (at !== At.NOWHERE && at !== At.BETWEEN)) return;
     if (at === At.BETWEEN) this.#toAbsolute(e, q);
     if (!isNew) this.#place(e, q);
     this.#account(q, e, 1);
-    this.#insert(q, e);
+    this.insert(q, e);
   }
 
   /** A task leaves a queue, or wakes (`waking`) elsewhere. */
   migrate(cpu: number, task: number, from: number, to: number, waking: boolean): void {
     const e = entityOf(task);
-    if (this.#prio[e]! < FIRST_PRIO_OF_CFS) return;
-    this.#erase(e);
+    if (this.prioOf[e]! < FIRST_PRIO_OF_FAIR) return;
+    this.erase(e);
     this.#toRelative(e, from);
     if (waking) return;
     this.#account(from, e, -1);
     this.#followMin(from);
-    this.#taken[cpu]!.push({ e, q: to });
+    this.taken[cpu]!.push({ e, q: to });
   }
 
   /** @spec 02 §5 */
   fork(cpu: number, parent: number, child: number): void {
     const p = entityOf(parent);
     const e = entityOf(child);
-    this.#sumKnown[e] = true;
+    this.beginSum(e);
     if (cfs.curr[cpu] !== p) return;
     se.weight[e] = se.weight[p]!;
     se.inverse[e] = se.inverse[p]!;
     se.cfsRq[e] = cpu;
     se.vruntime[e] = se.vruntime[p]!;
-    this.#unknown[e] = this.#unknown[p] === undefined ? NOT_TOLD : this.#unknown[p];
+    this.unknown[e] = this.unknown[p] === undefined ? NOT_TOLD : this.unknown[p];
     if (this.#minUnknown[cpu] === null) placeEntity(cpu, e, true);
     this.#toRelative(e, cpu);
   }
@@ -230,14 +200,6 @@ export class VruntimeReplay {
   }
 
   // ---- runqueues
-
-  #setCurr(q: number, e: number): void {
-    cfs.curr[q] = e;
-    this.#at[e] = At.CURR;
-    se.cfsRq[e] = q;
-    se.onRq[e] = 1;
-    se.execStart[e] = rq.clock[q]!;
-  }
 
   /** The current entity is no longer queued, and the minimum no longer follows it. */
   #sleep(q: number): void {
@@ -250,7 +212,7 @@ export class VruntimeReplay {
     const dies = this.#dying.has(e);
     this.#toRelative(e, q);
     this.#followMin(q);
-    this.#at[e] = dies ? At.REGROUPED : At.LEFT;
+    this.at[e] = dies ? At.REGROUPED : At.LEFT;
     cfs.curr[q] = -1;
   }
 
@@ -258,13 +220,13 @@ export class VruntimeReplay {
   #regroup(e: number, q: number): void {
     this.#toAbsolute(e, q);
     cfs.curr[q] = e;
-    this.#at[e] = At.CURR;
+    this.at[e] = At.CURR;
     se.execStart[e] = rq.clock[q]!;
   }
 
   #followMin(q: number): void {
     updateMinVruntime(q);
-    if (this.#strangers[q] !== 0) this.#minUnknown[q] ??= QUEUE_UNKNOWN;
+    if (this.strangers[q] !== 0) this.#minUnknown[q] ??= QUEUE_UNKNOWN;
   }
 
   #setOnRq(e: number, queued: boolean): void {
@@ -278,57 +240,43 @@ export class VruntimeReplay {
     cfs.load[q]! += sign * se.weight[e]!;
   }
 
-  #insert(q: number, e: number): void {
-    this.#erase(e);
-    se.cfsRq[e] = q;
-    se.onRq[e] = 1;
-    if (this.#unknown[e] === null) {
-      insertEntity(q, e);
-      this.#at[e] = At.QUEUED;
-    } else {
-      this.#strangers[q]! += 1;
-      this.#at[e] = At.QUEUED_UNKNOWN;
-    }
+  protected override queue(q: number, e: number): void {
+    insertEntity(q, e);
   }
 
-  #erase(e: number): void {
-    const q = se.cfsRq[e]!;
-    if (this.#at[e] === At.QUEUED) eraseEntity(q, e);
-    else if (this.#at[e] === At.QUEUED_UNKNOWN) this.#strangers[q]! -= 1;
-    else if (this.#at[e] === At.CURR) cfs.curr[q] = -1;
-    this.#at[e] = At.NOWHERE;
-    se.onRq[e] = 0;
+  protected override unqueue(q: number, e: number): void {
+    eraseEntity(q, e);
   }
 
   #place(e: number, q: number): void {
     se.cfsRq[e] = q;
     if (this.#minUnknown[q] === null) placeEntity(q, e, false);
-    else this.#unknown[e] = PLACED;
+    else this.unknown[e] = PLACED;
   }
 
   #toRelative(e: number, q: number): void {
-    this.#at[e] = At.BETWEEN;
-    if (this.#minUnknown[q] !== null) this.#unknown[e] = PLACED;
+    this.at[e] = At.BETWEEN;
+    if (this.#minUnknown[q] !== null) this.unknown[e] = PLACED;
     se.vruntime[e]! -= cfs.minVruntime[q]!;
   }
 
   #toAbsolute(e: number, q: number): void {
-    if (this.#minUnknown[q] !== null) this.#unknown[e] = PLACED;
+    if (this.#minUnknown[q] !== null) this.unknown[e] = PLACED;
     se.vruntime[e]! += cfs.minVruntime[q]!;
   }
 
   /** A task that was taken from another CPU is put on the queue, unless it has been seen there already. */
   #arrive(e: number, q: number): void {
-    if (this.#at[e] !== At.BETWEEN) return;
+    if (this.at[e] !== At.BETWEEN) return;
     this.#toAbsolute(e, q);
     this.#account(q, e, 1);
-    this.#insert(q, e);
+    this.insert(q, e);
   }
 
   /** No event told when they arrived. */
   #loseTaken(cpu: number): void {
-    for (const { e, q } of this.#taken[cpu]!.splice(0)) {
-      if (this.#at[e] === At.BETWEEN) this.#unknown[e] = PLACED;
+    for (const { e, q } of this.taken[cpu]!.splice(0)) {
+      if (this.at[e] === At.BETWEEN) this.unknown[e] = PLACED;
       this.#minUnknown[q] ??= QUEUE_UNKNOWN;
       this.#arrive(e, q);
     }
@@ -344,32 +292,16 @@ export class VruntimeReplay {
   /** The kernel's vruntime of an entity that is not moving. */
   #told(timeNs: number, q: number, task: number, vruntime: number): void {
     const e = entityOf(task);
-    const unknown = this.#unknown[e];
-    if (unknown === null) this.#compare('vruntime', timeNs, q, task, vruntime, se.vruntime[e]!);
-    else this.#tally.skip('vruntime', unknown ?? NOT_TOLD);
+    this.value('vruntime', timeNs, q, task, vruntime, se.vruntime[e]!);
     this.#tell(e, vruntime);
   }
 
   #tell(e: number, vruntime: number): void {
-    const at = this.#at[e];
+    const at = this.at[e];
     const moves = at === At.QUEUED_UNKNOWN || (at === At.QUEUED && se.vruntime[e] !== vruntime);
-    if (moves) this.#erase(e);
+    if (moves) this.erase(e);
     se.vruntime[e] = vruntime;
-    this.#unknown[e] = null;
-    if (moves) this.#insert(se.cfsRq[e]!, e);
-  }
-
-  #sum(timeNs: number, q: number, task: number, sum: number): void {
-    const e = entityOf(task);
-    if (this.#sumKnown[e]) this.#compare('sum_exec_runtime', timeNs, q, task, sum, se.sumExec[e]!);
-    else this.#tally.skip('sum_exec_runtime', NOT_TOLD);
-    this.#sumKnown[e] = true;
-    se.sumExec[e] = sum;
-  }
-
-  #compare(kind: string, timeNs: number, q: number, task: number, expected: number, got: number): void {
-    this.#tally.begin(kind, timeNs, q, task === IDLE_TASK ? '' : this.#nameOf(task));
-    this.#tally.field(kind, expected, got);
-    this.#tally.end();
+    this.unknown[e] = null;
+    if (moves) this.insert(se.cfsRq[e]!, e);
   }
 }
