@@ -207,8 +207,10 @@ function step(cpu: number, task: number): boolean {
       return waitIn(cpu, task, p.sync.suspended, p.ref(task, at, p.workload.suspensions), args[at + 3]!);
 
     case Op.resume: {
-      charge(cpu, k.costs.wakeCallNs);
-      resume(p.ref(task, at, p.workload.suspensions));
+      const suspension = p.ref(task, at, p.workload.suspensions);
+      // What is work for RCU is no call that wakes.
+      if (p.workload.suspensions[suspension]!.keepsTicks !== true) charge(cpu, k.costs.wakeCallNs);
+      resume(suspension);
       return nextInstruction(task);
     }
 
