@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import * as avg from '../../src/sched/averages.ts';
-import { AVG_SE } from '../../src/sched/averages.ts';
+import { AVG_RT, AVG_SE } from '../../src/sched/averages.ts';
 import * as cfs from '../../src/sched/cfs-rq.ts';
 import * as se from '../../src/sched/entity.ts';
 import * as rq from '../../src/sched/rq.ts';
@@ -207,4 +207,12 @@ describe('exit', () => {
     assert.equal(run.simulation.reason, 'finished');
     assert.equal(new Set(run.of(Ev.SCHED_WAKEUP_NEW).map((e) => e.task)).size, 50);
   });
+});
+
+test('a task that turns real-time while it runs has not been real-time before', () => {
+  // 20 ms fair, then 4 ms FIFO: only these count. 1024 * (1 - 0.5^(4/32)) = 85; with the 20 ms it would be 416.
+  const program: Instruction[] = [RUN(20), { op: 'setPolicy', policy: 'fifo', priority: 50 }, RUN(4), SLEEP(1000)];
+  simulate({ hooks: 'none', tasks: { a: { cpus: [0], program } }, untilMs: 24.5 });
+  const util = avg.utilAvg[AVG_RT]!;
+  assert.ok(util > 70 && util < 90, `${util}`);
 });
