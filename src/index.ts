@@ -59,7 +59,8 @@ export {
   REASONS,
 } from './trace/decisions.ts';
 export { readTrace, TraceDiskWriter } from './trace/disk.ts';
-export { EVENTS, Ev, type EventKind } from './trace/events.ts';
+export { EVENTS } from './trace/event-specs.ts';
+export { Ev, type EventKind } from './trace/events.ts';
 export { FtraceTextWriter } from './trace/ftrace-text.ts';
 export { PerfettoWriter } from './trace/perfetto.ts';
 export { RECORDINGS, type RecordingName } from './trace/recorder.ts';

@@ -10,7 +10,8 @@
  * thousand.
  */
 import { DISTANCE_NAMES } from '../machine/topology.ts';
-import { EVENTS, Ev, type EventKind } from '../trace/events.ts';
+import { EVENTS } from '../trace/event-specs.ts';
+import { Ev, type EventKind } from '../trace/events.ts';
 import type { TraceSink, TraceTables, TraceTask } from '../trace/sink.ts';
 import { CONFIRM_NS, type ConfirmedViolation, type ConfirmNs } from './confirmed-violations.ts';
 import { DecisionFigures } from './decision-figures.ts';

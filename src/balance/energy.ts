@@ -90,7 +90,6 @@ export class EnergyPlacement {
     let prevFits = -1;
     let bestFits = -1;
     let bestCpu = -1;
-    let looked = 0;
     for (const domain of this.#domains) {
       let prevSpare = -1;
       let maxSpare = -1;
@@ -109,7 +108,6 @@ export class EnergyPlacement {
           candidate = cpu;
         }
       }
-      looked += domain.cpus.length;
       charge(k.thisCpu, this.#lookNs(domain));
       if (prevSpare < 0 && candidate < 0) continue;
       const busy = busyTime(domain, task);

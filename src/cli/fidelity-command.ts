@@ -4,7 +4,13 @@ import type { Command } from 'commander';
 import { UserError } from '../base/errors.ts';
 import { compareExactly } from '../experiment/fidelity/exact-records.ts';
 import { findRecords, loadRecord, withStarts } from '../experiment/fidelity/record.ts';
-import { MIN_RUNS, policyOfRecord, recordFidelity, recordJobs } from '../experiment/fidelity/run-record.ts';
+import {
+  MIN_RUNS,
+  policyOfRecord,
+  type RecordFidelity,
+  recordFidelity,
+  recordJobs,
+} from '../experiment/fidelity/run-record.ts';
 import { writeWholeFile } from '../experiment/output-file.ts';
 import { runJobs } from '../experiment/pool.ts';
 import { fidelityHtml, fidelityMarkdown } from '../report/fidelity-document.ts';
@@ -12,6 +18,8 @@ import { fidelityText, fidelityTotals } from '../report/fidelity-text.ts';
 import { runsValue, wholeNumber } from './experiment-options.ts';
 import { printJson, wantsColor } from './output.ts';
 import { startProgress } from './progress.ts';
+
+const NOT_OBSERVED = { mean: null, min: null, max: null };
 
 interface FidelityFlags {
   readonly runs?: number;
@@ -60,7 +68,7 @@ async function fidelity(folders: readonly string[], flags: FidelityFlags): Promi
   if (flags.markdown !== undefined) writeBetweenMarkers(flags.markdown, fidelityMarkdown(report));
   const totals = fidelityTotals(compared);
   if (flags.json === true) {
-    return printJson({ records: compared.map(({ name, figures }) => ({ name, figures })), totals, exact, decisions });
+    return printJson({ records: compared.map(recordJson), totals, exact, decisions });
   }
   process.stdout.write(fidelityText(compared, { all: flags.all === true, color: wantsColor(process.stdout) }));
   for (const [kind, { compared: n, equal, notComparable }] of Object.entries(exact)) {
@@ -82,4 +90,9 @@ function writeBetweenMarkers(path: string, text: string): void {
   if (begin < 0 || end < 0)
     throw new UserError('format', 'the file has not the markers', { file: path }, `put ${BEGIN} and ${END} in it`);
   writeWholeFile(path, `${old.slice(0, begin + BEGIN.length)}\n\n${text}\n${old.slice(end)}`);
+}
+
+/** A record as JSON: a figure that was not observed in the simulation has nulls for numbers. */
+function recordJson({ name, figures }: RecordFidelity): unknown {
+  return { name, figures: figures.map((figure) => ({ ...figure, simulated: figure.simulated ?? NOT_OBSERVED })) };
 }

@@ -11,7 +11,8 @@
  * numbers are facts.
  */
 import { type DecisionKind, GroupRole, type Reason } from '../trace/decisions.ts';
-import { EVENT_ARITY, Ev, type EventKind } from '../trace/events.ts';
+import { EVENT_ARITY } from '../trace/event-specs.ts';
+import { Ev, type EventKind } from '../trace/events.ts';
 import { k } from './kernel.ts';
 import { traceId } from './record.ts';
 import * as rq from './rq.ts';

@@ -7,7 +7,8 @@
  *
  * Most arguments are `key=value`, by `text-layout.ts`; those of other forms are taken apart in `text-forms.ts`.
  */
-import { EVENTS, Ev, type EventKind, IDLE_TASK, MAX_EVENT_ARGS, NOT_OBSERVED } from './events.ts';
+import { EVENTS, MAX_EVENT_ARGS } from './event-specs.ts';
+import { Ev, type EventKind, IDLE_TASK, NOT_OBSERVED } from './events.ts';
 import type { TaskTable } from './task-table.ts';
 import { TextForms } from './text-forms.ts';
 import { convertIdleType, TEXT_LAYOUTS, type TextDialect, type TextField, textLevel } from './text-layout.ts';

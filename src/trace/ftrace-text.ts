@@ -15,7 +15,8 @@
  */
 
 import { ByteWriter } from './byte-writer.ts';
-import { EVENTS, Ev, type EventKind, IDLE_TASK, isDecisionKind, NOT_OBSERVED } from './events.ts';
+import { EVENTS } from './event-specs.ts';
+import { Ev, type EventKind, IDLE_TASK, isDecisionKind, NOT_OBSERVED } from './events.ts';
 import type { TraceSink, TraceTables } from './sink.ts';
 import {
   convertIdleType,

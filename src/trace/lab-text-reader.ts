@@ -24,8 +24,9 @@
  */
 import { UserError } from '../base/errors.ts';
 import type { Topology } from '../machine/topology.ts';
+import { MAX_EVENT_ARGS } from './event-specs.ts';
 import { EventTextParser, Parsed } from './event-text-parser.ts';
-import { Ev, type EventKind, IDLE_TASK, MAX_EVENT_ARGS, NOT_OBSERVED } from './events.ts';
+import { Ev, type EventKind, IDLE_TASK, NOT_OBSERVED } from './events.ts';
 import { MigrateCauses } from './migrate-cause.ts';
 import type { TraceSink, TraceTables } from './sink.ts';
 import { TaskTable } from './task-table.ts';

@@ -5,7 +5,8 @@
  * trace task ids that are never reused, unlike the slots of the simulator.
  */
 import type { Topology } from '../machine/topology.ts';
-import { EVENTS, Ev, type EventKind, isDecisionKind, MAX_EVENT_ARGS } from './events.ts';
+import { EVENTS, MAX_EVENT_ARGS } from './event-specs.ts';
+import { Ev, type EventKind, isDecisionKind } from './events.ts';
 import type { TraceSink, TraceTables, TraceTask } from './sink.ts';
 
 const KINDS = EVENTS.map((_, kind) => kind as EventKind);

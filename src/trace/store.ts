@@ -13,7 +13,8 @@
  * is allocated for an event but a new chunk or page when the last is full.
  */
 import { assert, UserError } from '../base/errors.ts';
-import { EVENT_ARITY, Ev, type EventKind, IDLE_TASK, MAX_EVENT_ARGS } from './events.ts';
+import { EVENT_ARITY, MAX_EVENT_ARGS } from './event-specs.ts';
+import { Ev, type EventKind, IDLE_TASK } from './events.ts';
 import type { TraceSink, TraceTables, TraceTask } from './sink.ts';
 
 const CHUNK_BITS = 16;

@@ -8,7 +8,8 @@
  * `EVENTS` are mostly the same; the forms say how it is printed. `sched_switch`, the wakeups and the markers have layouts
  * of their own in the reader and the writer; here is what is made of `key=value`. @spec 09 §3
  */
-import { EVENTS, Ev, type EventKind, levelName, NOT_OBSERVED, TaskState } from './events.ts';
+import { EVENTS } from './event-specs.ts';
+import { Ev, type EventKind, levelName, NOT_OBSERVED, TaskState } from './events.ts';
 
 /** How the value of a field is printed. */
 export type TextForm =

@@ -4,7 +4,8 @@ import { FIGURES, figureSpec } from '../../src/analysis/figure-catalogue.ts';
 import { type FiguresOptions, FiguresSink } from '../../src/analysis/figures.ts';
 import { kindByComm } from '../../src/analysis/task-columns.ts';
 import { buildTopology } from '../../src/machine/topology.ts';
-import { EVENTS, Ev, type EventKind } from '../../src/trace/events.ts';
+import { EVENTS } from '../../src/trace/event-specs.ts';
+import { Ev, type EventKind } from '../../src/trace/events.ts';
 import { figureValues } from '../support/figure-values.ts';
 import { machine, type TraceBuilder, trace } from '../support/trace-builder.ts';
 

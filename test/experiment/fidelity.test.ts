@@ -123,6 +123,9 @@ test('the command compares records, and what is exact is equal', needsShared, ()
     ['smp4-nohzkick', 'smt8-unpin', 'smp4-pelt'],
   );
   assert.deepEqual(Object.keys(records[0].figures[0]), ['name', 'real', 'simulated', 'verdict']);
+  for (const { simulated } of records.flatMap(({ figures }: { figures: object[] }) => figures)) {
+    assert.deepEqual(Object.keys(simulated), ['mean', 'min', 'max']);
+  }
   const all = totals.inside + totals.near + totals.off;
   assert.equal(
     all,

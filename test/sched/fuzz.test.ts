@@ -10,7 +10,7 @@ import { UserError } from '../../src/base/errors.ts';
 import type { Topology } from '../../src/machine/topology.ts';
 import { buildDomains } from '../../src/sched/build-domains.ts';
 import { Simulation } from '../../src/sched/simulation.ts';
-import { EVENT_ARITY } from '../../src/trace/events.ts';
+import { EVENT_ARITY } from '../../src/trace/event-specs.ts';
 import { RECORDINGS } from '../../src/trace/recorder.ts';
 import type { TraceSink } from '../../src/trace/sink.ts';
 import type { Workload } from '../../src/workload/program.ts';

@@ -7,13 +7,12 @@
  * at its end (`hog-1` and `hog2` are hogs), unless `task` said otherwise before.
  */
 import { buildTopology, type Topology } from '../../src/machine/topology.ts';
+import { EVENTS, MAX_EVENT_ARGS } from '../../src/trace/event-specs.ts';
 import {
-  EVENTS,
   Ev,
   type EventKind,
   IDLE_TASK,
   levelName,
-  MAX_EVENT_ARGS,
   MIGRATE_CAUSES,
   type MigrateCauseName,
 } from '../../src/trace/events.ts';

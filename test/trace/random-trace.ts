@@ -4,15 +4,8 @@
  */
 import fc from 'fast-check';
 import { buildTopology, type Topology } from '../../src/machine/topology.ts';
-import {
-  type ArgType,
-  EVENTS,
-  Ev,
-  type EventKind,
-  IDLE_TASK,
-  isDecisionKind,
-  MAX_EVENT_ARGS,
-} from '../../src/trace/events.ts';
+import { type ArgType, EVENTS, MAX_EVENT_ARGS } from '../../src/trace/event-specs.ts';
+import { Ev, type EventKind, IDLE_TASK, isDecisionKind } from '../../src/trace/events.ts';
 import type { TraceSink, TraceTables, TraceTask } from '../../src/trace/sink.ts';
 import { truncateUtf8 } from '../../src/trace/utf8.ts';
 

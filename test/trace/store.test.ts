@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { EVENTS, Ev, IDLE_TASK, MAX_EVENT_ARGS } from '../../src/trace/events.ts';
+import { EVENTS, MAX_EVENT_ARGS } from '../../src/trace/event-specs.ts';
+import { Ev, IDLE_TASK } from '../../src/trace/events.ts';
 import { storeTrace, TraceStore } from '../../src/trace/store.ts';
 import { tee } from '../../src/trace/tee.ts';
 import { arbitraryTrace, collect, flatMachine, type PlainTrace, playPlain } from './random-trace.ts';

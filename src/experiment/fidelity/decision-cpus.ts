@@ -12,7 +12,8 @@
  * that follow within `LAG_NS`; so decisions are made later, in order (`DecisionQueue`).
  */
 import { Wake } from '../../sched/hooks.ts';
-import { EVENTS, Ev, type EventKind, IDLE_TASK } from '../../trace/events.ts';
+import { EVENTS } from '../../trace/event-specs.ts';
+import { Ev, type EventKind, IDLE_TASK } from '../../trace/events.ts';
 import type { TraceTables } from '../../trace/sink.ts';
 
 /** From a change to its event, ns: a few of the turns in which the lab's one host thread executes its CPUs. */

@@ -34,7 +34,8 @@ import {
   updateLoadAvgSe,
 } from '../../sched/load-avg.ts';
 import { scaleDown } from '../../sched/weight.ts';
-import { EVENTS, Ev, type EventKind, IDLE_TASK } from '../../trace/events.ts';
+import { EVENTS } from '../../trace/event-specs.ts';
+import { Ev, type EventKind, IDLE_TASK } from '../../trace/events.ts';
 import { DelayedReplay } from './exact-delayed.ts';
 import {
   AVERAGE_FIELDS,
