@@ -24,7 +24,8 @@ export class EventQueue {
   #keys: Float64Array;
   #slots: Int32Array;
   #size = 0;
-  #base = 0;
+  /** A double from the start, and not first a small integer: what is compiled for that is thrown away. */
+  #base = -0;
   /** By slot: its place in the heap, or -1; and its time. */
   #place: Int32Array;
   #time: Float64Array;

@@ -73,7 +73,7 @@ class KernelState {
   smtSlows = false;
   remoteMemory = false;
   /** RCU keeps idle CPUs' ticks on until then. */
-  rcuBusyUntil = 0;
+  rcuBusyUntil = Number.NEGATIVE_INFINITY;
   hooks: BalanceHooks = new NullHooks();
   /** What the hooks watch: bits of `Watch`. */
   watch = 0;
@@ -105,11 +105,12 @@ class KernelState {
   /** Some task group besides the root exists. */
   hasGroups = false;
 
-  // Time.
-  now = 0;
-  jiffies = 0;
+  // Time, ns. Fields that will be beyond 2^31 begin as doubles: one that began as a small integer would change the layout of
+  // `k` 2.1 s into the run, and all that was compiled for the old one would be thrown away.
+  now = Number.NaN;
+  jiffies = Number.NaN;
   /** When the next jiffy begins. */
-  nextJiffyAt = 0;
+  nextJiffyAt = Number.NaN;
   /** The CPU that executes at this moment of the simulation, and whether it is handling a hard interrupt. */
   thisCpu = 0;
   inInterrupt = false;
@@ -161,7 +162,7 @@ class KernelState {
   /** The simulation that is going on. */
   simulation: object | null = null;
   /** Program steps taken at one instant, to notice programs that never use time. */
-  stepInstant = -1;
+  stepInstant = Number.NEGATIVE_INFINITY;
   stepsAtInstant = 0;
 
   /** First event slots of each kind: reschedule interrupts are 0..nrCpus-1, then these. */
@@ -200,6 +201,7 @@ export function initKernel(
     );
   }
   Object.assign(k, new KernelState());
+  k.now = 0;
   k.topology = topology;
   k.config = config;
   k.features = config.features;
