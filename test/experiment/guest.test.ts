@@ -21,15 +21,15 @@ task b n=2 jitter=5000 : ( run 100 sleep 4000 )x0
 `;
 
 /** When marks were made, and what tasks began, ns; with the CPU. */
-function run(seed: number, start: LoadStart | null = null, costs = 'none') {
+function run(seed: number, start: LoadStart | null = null, costs = 'none', spec = SPEC, samplesWakeRcu = true) {
   const machine = loadMachine('smp4');
   const file = join(folder, 'load.scn');
-  writeFileSync(file, SPEC);
+  writeFileSync(file, spec);
   const reading = loadWorkload(file, machine.nrCpus);
-  const workload = { ...reading, workload: inGuest(reading.workload, machine, start) };
+  const workload = { ...reading, workload: inGuest(reading.workload, machine, start, samplesWakeRcu) };
   const marks = new Map<string, number>();
   const forks: { comm: string; timeNs: number; cpu: number }[] = [];
-  const wakes: { kind: string; timeNs: number }[] = [];
+  const wakes: { kind: string; comm: string; timeNs: number }[] = [];
   let tables: TraceTables | null = null;
   const sink = {
     begin: (t: TraceTables) => {
@@ -38,7 +38,10 @@ function run(seed: number, start: LoadStart | null = null, costs = 'none') {
     event: (kind: number, timeNs: number, cpu: number, task: number, args: Float64Array) => {
       if (kind === Ev.PRINT) marks.set(tables!.strings[args[0]!]!, timeNs);
       if (kind === Ev.SCHED_PROCESS_FORK) forks.push({ comm: tables!.tasks[task]!.comm, timeNs, cpu });
-      if (kind === Ev.SCHED_WAKEUP) wakes.push({ kind: tables!.tasks[task]!.kind, timeNs });
+      if (kind === Ev.SCHED_WAKEUP) {
+        const { kind: name, comm } = tables!.tasks[task]!;
+        wakes.push({ kind: name, comm, timeNs });
+      }
     },
   };
   const policy = parsePolicy(`linux-6.1,costs=${costs},start_state=random`);
@@ -79,4 +82,25 @@ test('emulated, a child takes its turn in the kernel before it does anything, an
   assert.equal(gap(fast.forks), 0);
   // A fork of 100 us, in turns with a child's 80 us.
   assert.ok(gap(slow.forks) > 120_000 && gap(slow.forks) < 250_000, `${gap(slow.forks)}`);
+});
+
+const SAMPLED = `${SPEC.replace('30000', '300000')}sample b 2 10000\n`;
+
+test('where tasks are sampled, each fork copies the memory for the samples', () => {
+  const { forks } = run(1, { cpu: 2, setUpNs: 15_000_000 }, 'kernel-lab', SAMPLED);
+  const times = forks.filter(({ comm }) => comm === 'labgen').map(({ timeNs }) => timeNs);
+  assert.equal(times.length, 4);
+  // 100 us and 254 us, in turns with a child's 80 us and what it does then.
+  const gaps = times.slice(1).map((time, i) => time - times[i]!);
+  for (const gap of gaps) assert.ok(gap > 354_000 && gap < 650_000, `${gaps}`);
+});
+
+test('samples wake RCU in 6.1 alone', () => {
+  const wakesOfRcu = (samplesWakeRcu: boolean) => {
+    const { marks, wakes } = run(1, { cpu: 2, setUpNs: 15_000_000 }, 'kernel-lab', SAMPLED, samplesWakeRcu);
+    const [from, to] = [marks.get('labgen start')! + 50_000_000, marks.get('labgen end')!];
+    return wakes.filter(({ comm, timeNs }) => comm === 'rcu_preempt' && timeNs > from && timeNs < to).length;
+  };
+  assert.ok(wakesOfRcu(true) > 20);
+  assert.equal(wakesOfRcu(false), 0);
 });

@@ -37,6 +37,9 @@ const WIND_UP_NS = 430_000;
 /** Of that, clearing the memory for samples, where some are taken: the generator's policy is what the load has by then. */
 const SAMPLE_MEMORY_NS = 8_200_000;
 
+/** A fork maps that memory for the child too: so much longer it takes than one without. */
+const COPY_MEMORY_NS = 254_000;
+
 /** Where and how one repetition's load began; null: not known. */
 export interface LoadStart {
   readonly cpu: number | null;
@@ -44,8 +47,16 @@ export interface LoadStart {
   readonly setUpNs: number | null;
 }
 
-/** The load as the lab starts it, with the guest's own threads. */
-export function inGuest(workload: Workload, machine: Topology, start: LoadStart | null = null): Workload {
+/**
+ * The load as the lab starts it, with the guest's own threads. `samplesWakeRcu`: the kernel has work for RCU when a file of
+ * /proc has been read; 6.1 has, 6.12 has not.
+ */
+export function inGuest(
+  workload: Workload,
+  machine: Topology,
+  start: LoadStart | null = null,
+  samplesWakeRcu = true,
+): Workload {
   const [main, ...others] = workload.kinds;
   const first = workload.suspensions.length;
   const rcu = ref(first);
@@ -54,14 +65,22 @@ export function inGuest(workload: Workload, machine: Topology, start: LoadStart 
   // The load's kinds keep their numbers; the shell takes the place of its main task, which comes after them.
   const load = workload.kinds.length;
   const [printer, kthreadd, firstThread] = [load + 1, load + 2, load + 3];
-  // Tasks are born when the load begins and die when it ends: RCU has work then. So has it when the lab has read a file of
+  // Tasks are born when the load begins and die when it ends: RCU has work then. So may it when the lab has read a file of
   // /proc to sample a task.
   const wakeRcu: Instruction = { op: 'resume', suspension: rcu };
   const isWorkForRcu = (step: Instruction) =>
-    step.op === 'fork' || step.op === 'system' || (step.op === 'mark' && /^(labgen|lab cmd) end/.test(step.text));
+    step.op === 'fork' ||
+    (step.op === 'system' && samplesWakeRcu) ||
+    (step.op === 'mark' && /^(labgen|lab cmd) end/.test(step.text));
   const withRcu = (program: readonly Instruction[]) =>
     program.flatMap((step, i) => (isWorkForRcu(step) && program[i + 1]?.op !== 'fork' ? [step, wakeRcu] : [step]));
-  const born = (kind: TaskKind): TaskKind => ({ ...kind, program: [system(CHILD_START_NS), ...withRcu(kind.program)] });
+  const samples = main!.program.some(({ op }) => op === 'system');
+  const loadProgram = (program: readonly Instruction[]) =>
+    samples ? withRcu(program).flatMap(copyingMemory) : withRcu(program);
+  const born = (kind: TaskKind): TaskKind => ({
+    ...kind,
+    program: [system(CHILD_START_NS), ...loadProgram(kind.program)],
+  });
   const print: Instruction[] = [{ op: 'fork', kind: printer, count: 1 }, { op: 'waitChildren' }];
   const shell: TaskKind = {
     ...task('init'),
@@ -79,7 +98,9 @@ export function inGuest(workload: Workload, machine: Topology, start: LoadStart 
     ],
   };
   const setUpNs = start?.setUpNs ?? SET_UP_NS;
-  const memoryNs = main!.program.some(({ op }) => op === 'system') ? Math.min(SAMPLE_MEMORY_NS, setUpNs) : 0;
+  const memoryNs = samples ? Math.min(SAMPLE_MEMORY_NS, setUpNs) : 0;
+  // Up to its first fork was there; the copy belongs to that.
+  const clearingNs = samples ? Math.max(0, memoryNs - COPY_MEMORY_NS) : 0;
   const begun: TaskKind = {
     ...main!,
     policy: 'other',
@@ -92,8 +113,8 @@ export function inGuest(workload: Workload, machine: Topology, start: LoadStart 
       ...(main!.policy === 'other'
         ? []
         : [{ op: 'setPolicy', policy: main!.policy, priority: main!.priority } as const]),
-      system(memoryNs),
-      ...withRcu(main!.program.filter(({ op }) => op !== 'exit' && op !== 'stop')),
+      system(clearingNs),
+      ...loadProgram(main!.program.filter(({ op }) => op !== 'exit' && op !== 'stop')),
       system(WIND_UP_NS),
     ],
   };
@@ -123,6 +144,16 @@ export function inGuest(workload: Workload, machine: Topology, start: LoadStart 
     softirqThreads,
     maxTasks: workload.maxTasks + 4 + threads.length,
   };
+}
+
+/** Each fork, by itself, after the memory is copied. */
+function copyingMemory(step: Instruction): Instruction[] {
+  if (step.op !== 'fork') return [step];
+  const { firstIndex } = step;
+  return Array.from({ length: step.count }, (_, i) => [
+    system(COPY_MEMORY_NS),
+    { ...step, count: 1, ...(firstIndex === undefined ? {} : { firstIndex: firstIndex + i }) },
+  ]).flat();
 }
 
 function system(ns: number): Instruction {

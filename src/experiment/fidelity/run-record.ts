@@ -38,13 +38,14 @@ export function policyOfRecord(record: LabRecord): string {
 export function recordJobs(record: LabRecord, policy: string, runs: number): Job[] {
   const withSettings = { ...parsePolicy([policy, ...record.settings].join(',')), name: policy };
   const { starts, machine, workload } = record;
+  const samplesWakeRcu = presetOfKernel(record.kernel) === 'linux-6.1';
   const recorded = withSettings.environment.startState === 'recorded' && starts.length > 0;
   return Array.from({ length: Math.max(runs, workload.repetitions) }, (_, run): Job => {
     const start = recorded ? starts[run % starts.length]! : null;
     return {
       plan: {
         machine,
-        workload: { ...workload, workload: inGuest(workload.workload, machine, start?.load) },
+        workload: { ...workload, workload: inGuest(workload.workload, machine, start?.load, samplesWakeRcu) },
         policy: withSettings,
         seed: workload.seed0 + run,
         durationNs: null,
