@@ -253,6 +253,12 @@ export function taskForkFair(child: number): void {
   se.vruntime[e]! -= cfs.minVruntime[q]!;
 }
 
+/** Who looks at how long it ran is charged for it, and must go if its deadline has passed. @spec 22 §2 */
+export function chargeRunning(cpu: number, task: number): void {
+  updateRqClock(cpu);
+  updateCurr(se.cfsRq[task]!);
+}
+
 /** @spec 02 §9 */
 export function yieldTaskFair(cpu: number, task: number): void {
   if (rq.nrRunning[cpu] === 1) return;

@@ -15,6 +15,7 @@ const OP_NAMES: readonly OpName[] = [
   'sleepUntil',
   'period',
   'timer',
+  'cpuClock',
   'begin',
   'epoch',
   'wake',

@@ -6,7 +6,7 @@
 import { Ev } from '../trace/events.ts';
 import { MAX_LOOP_DEPTH } from '../workload/build.ts';
 import * as counters from './counters.ts';
-import { yieldTaskFair } from './fair.ts';
+import { chargeRunning, yieldTaskFair } from './fair.ts';
 import { doExit, doFork, schedExec } from './fork.ts';
 import { k } from './kernel.ts';
 import * as loop from './loop.ts';
@@ -125,6 +125,11 @@ function step(cpu: number, task: number): boolean {
 
     case Op.timer:
       return phase === Phase.START ? timer(cpu, task, at) : nextInstruction(task);
+
+    case Op.cpuClock:
+      // Before EEVDF nothing is decided when a task is charged.
+      if (k.eevdf && tasks.schedClass[task] === Class.FAIR) chargeRunning(cpu, task);
+      return nextInstruction(task);
 
     case Op.begin:
       progress.begin[task] = k.now;

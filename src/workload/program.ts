@@ -59,6 +59,8 @@ export type Instruction =
   | { readonly op: 'period'; readonly ns: number }
   /** rt-app timer: next point of the timer's grid; @spec 25 §11.6 */
   | { readonly op: 'timer'; readonly timer: Ref; readonly periodNs: number; readonly mode: 'relative' | 'absolute' }
+  /** Read the clock of the CPU time used: the kernel charges the task for what it ran, and so may find its slice over. */
+  | { readonly op: 'cpuClock' }
   /** The task's own time zero for `period`; without it, the moment its program starts. */
   | { readonly op: 'begin' }
   /** Workload time zero is now (the main task says it; else it is the start of the simulation). */

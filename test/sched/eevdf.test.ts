@@ -17,7 +17,7 @@ import { scaleDown } from '../../src/sched/weight.ts';
 import { Ev, MigrateCause } from '../../src/trace/events.ts';
 import type { Instruction } from '../../src/workload/program.ts';
 import { runqueue, tasksNamed } from '../support/runqueue.ts';
-import { boot, MS, RUN, simulate } from '../support/simulate.ts';
+import { boot, MS, RUN, SLEEP, simulate } from '../support/simulate.ts';
 
 const EEVDF = { policy: 'linux-6.12' };
 
@@ -296,4 +296,24 @@ test('a child begins with the relative deadline of a parent that has left the fa
   const [inherited, left] = born([{ op: 'setPolicy', policy: 'fifo', priority: 1 }]);
   assert.equal(inherited, left);
   assert.ok(left! > 0 && left !== 0.35 * MS, `${left}`);
+});
+
+test('who looks at how long it ran is charged, and goes if its slice is over: it sleeps when it is back', () => {
+  const leaves = (policy: string, look: readonly Instruction[]) => {
+    const program = [RUN(5), ...look, SLEEP(50)];
+    // With 10 ms between ticks none of them ends the slice of 2.8 ms.
+    const run = simulate({
+      policy: `${policy},hz=100`,
+      machine: 1,
+      hooks: 'none',
+      tasks: { a: { program }, b: {} },
+      untilMs: 40,
+    });
+    return run.switches(0).filter((line) => line.includes(' a->'));
+  };
+  assert.deepEqual(leaves('linux-6.12', []), ['5 a->b S']);
+  const [first, second] = leaves('linux-6.12', [{ op: 'cpuClock' }]);
+  assert.equal(first, '5 a->b R');
+  assert.match(second!, /^\d+ a->b S$/);
+  assert.deepEqual(leaves('linux-6.1', [{ op: 'cpuClock' }]), leaves('linux-6.1', []));
 });

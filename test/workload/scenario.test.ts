@@ -181,6 +181,7 @@ test('a task names itself, joins its group, sets affinity, policy and nice, slee
     { op: 'sleepUntil', atNs: 100_000, stepNs: 10_000, jitterNs: 50_000 },
     { op: 'begin' },
     { op: 'run', work: { kind: 'uniform', minNs: 5000, maxNs: 9000, stepNs: 1000 } },
+    { op: 'cpuClock' },
     { op: 'period', ns: 100_000 },
     { op: 'exit' },
   ]);

@@ -180,7 +180,8 @@ class LabgenCompiler {
   #action(a: LabgenAction): Instruction[] {
     switch (a.op) {
       case 'run':
-        return a.b === 0 ? [] : [{ op: 'run', work: uniformUs(a.a, a.b) }];
+        // It ends with a look at how long it was.
+        return a.b === 0 ? [] : [{ op: 'run', work: uniformUs(a.a, a.b) }, { op: 'cpuClock' }];
       case 'sleep':
         return [{ op: 'sleep', time: uniformUs(a.a, a.b), state: 'S' }];
       case 'period':
