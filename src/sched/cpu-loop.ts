@@ -205,7 +205,8 @@ function entersInTime(cpu: number, bit: number): boolean {
   loop.entered[cpu]! |= bit;
   const { irqNs, tickNs, wakeFirstNs, callNs } = k.costs;
   const first = bit === Todo.TIMER ? wakeFirstNs : bit === Todo.TICK ? tickNs : bit === Todo.CALL ? callNs : 0;
-  charge(cpu, irqNs + first);
+  // A tick's interrupt is left after it has charged who runs: the next one to run is charged from then on.
+  charge(cpu, bit === Todo.TICK ? first : irqNs + first);
   return true;
 }
 
@@ -219,6 +220,7 @@ function tick(cpu: number): void {
   if (k.emulator === null) charge(cpu, costs.irqNs + costs.tickNs);
   serveEarlyTimers(cpu);
   schedulerTick(cpu);
+  if (k.emulator !== null) charge(cpu, costs.irqNs);
   k.inInterrupt = false;
 }
 

@@ -59,6 +59,15 @@ describe('an emulator whose CPUs take turns', () => {
   });
 });
 
+test('a hog gets less than three ticks by its third: with a slice of 12 ms it has four, as in smp16-unpin', () => {
+  const tasks = { a: { cpus: [0] }, b: { cpus: [0] } };
+  const run = simulate({ machine: 16, hooks: 'none', policy: `${GUEST},hz=250`, tasks, untilMs: 300 });
+  const times = run.of(Ev.SCHED_SWITCH).flatMap(({ cpu, timeNs }) => (cpu === 0 && timeNs > 100 * MS ? [timeNs] : []));
+  assert.ok(times.length > 8);
+  const turns = times.slice(1).map((time, i) => Math.round((time - times[i]!) / MS));
+  assert.deepEqual(new Set(turns), new Set([16]));
+});
+
 describe('softirqs', () => {
   /** A hog, and a thread that waits for softirqs left to it. */
   function guest() {
