@@ -9,8 +9,8 @@ import { inGuest } from './guest.ts';
 import type { LabRecord } from './record.ts';
 import { compareFigures, type FidelityFigure, type Verdict } from './verdict.ts';
 
-/** Runs of a record unless it has more repetitions. */
-export const MIN_RUNS = 5;
+/** Runs of a record unless it has more repetitions: as many beginnings of each, where it has two, three, four or six. */
+export const MIN_RUNS = 12;
 
 export interface RecordFidelity {
   readonly name: string;
