@@ -164,7 +164,7 @@ export class EevdfReplay extends QueueReplay {
     if (this.#root[q] !== args[CFS.cfs]) return;
     const curr = cfs.curr[q]!;
     const fewer = args[CFS.hNr]! < this.#hNr[q]!;
-    if (cpu === q && fewer && curr >= 0 && se.onRq[curr] !== 0) this.#sleep(q);
+    if (cpu === q && fewer && curr >= 0 && se.onRq[curr] !== 0) this.sleep(q);
     this.#hNr[q] = args[CFS.hNr]!;
     const zero = args[CFS.minvr]!;
     const unknown = this.#zeroUnknown[q]!;
@@ -193,20 +193,13 @@ export class EevdfReplay extends QueueReplay {
     if (curr >= 0 && prev >= 0 && curr === entityOf(prev)) {
       const runs = prevState === TaskState.RUNNING || prevState === TaskState.PREEMPTED;
       const stays = runs || this.#isDelayed[curr] === true;
-      if (!stays && se.onRq[curr] !== 0) this.#sleep(cpu);
+      if (!stays && se.onRq[curr] !== 0) this.sleep(cpu);
       const queued = se.onRq[curr] !== 0 && stays;
       cfs.curr[cpu] = NONE;
       this.at[curr] = At.NOWHERE;
       if (queued) this.insert(cpu, curr);
     }
-    if (next < 0 || this.prioOf[entityOf(next)]! < FIRST_PRIO_OF_FAIR) return;
-    this.erase(entityOf(next));
-    this.setCurr(cpu, entityOf(next));
-  }
-
-  newidle(cpu: number): void {
-    const curr = cfs.curr[cpu]!;
-    if (curr >= 0 && se.onRq[curr] !== 0) this.#sleep(cpu);
+    this.runNext(cpu, next);
   }
 
   awake(task: number, q: number, isNew: boolean): void {
@@ -254,7 +247,7 @@ export class EevdfReplay extends QueueReplay {
   // ---- runqueues
 
   /** The current entity leaves the queue. */
-  #sleep(q: number): void {
+  protected sleep(q: number): void {
     const e = cfs.curr[q]!;
     this.#saveLag(e, q);
     se.onRq[e] = 0;

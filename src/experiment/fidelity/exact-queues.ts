@@ -54,6 +54,22 @@ export abstract class QueueReplay {
   protected abstract queue(q: number, e: number): void;
   protected abstract unqueue(q: number, e: number): void;
 
+  /** The running entity leaves the queue by itself. */
+  protected abstract sleep(cpu: number): void;
+
+  /** A CPU looks for work: its current task has been taken off the queue, if it was of the fair class. */
+  newidle(cpu: number): void {
+    const curr = cfs.curr[cpu]!;
+    if (curr >= 0 && se.onRq[curr] !== 0) this.sleep(cpu);
+  }
+
+  /** The CPU goes on with `next`. */
+  protected runNext(cpu: number, next: number): void {
+    if (next < 0 || this.prioOf[entityOf(next)]! < FIRST_PRIO_OF_FAIR) return;
+    this.erase(entityOf(next));
+    this.setCurr(cpu, entityOf(next));
+  }
+
   protected setCurr(q: number, e: number): void {
     cfs.curr[q] = e;
     this.at[e] = At.CURR;

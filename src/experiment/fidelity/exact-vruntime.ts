@@ -117,7 +117,7 @@ export class VruntimeReplay extends QueueReplay {
     const curr = cfs.curr[q]!;
     // What a CPU takes off its own queue without a word is its current task, which goes to sleep.
     const isSleep = cpu === q && curr >= 0 && se.onRq[curr] !== 0 && args[CFS.hNr] === cfs.hNrRunning[q]! - 1;
-    if (isSleep && this.#minUnknown[q] === null) this.#sleep(q);
+    if (isSleep && this.#minUnknown[q] === null) this.sleep(q);
     if (this.#minUnknown[q] === null) {
       this.compare('min_vruntime', timeNs, q, IDLE_TASK, minVruntime, cfs.minVruntime[q]!);
     } else {
@@ -142,20 +142,12 @@ export class VruntimeReplay extends QueueReplay {
     const curr = cfs.curr[cpu]!;
     if (curr >= 0 && prev >= 0 && curr === entityOf(prev)) {
       const runs = prevState === TaskState.RUNNING || prevState === TaskState.PREEMPTED;
-      if (!runs && se.onRq[curr] !== 0) this.#sleep(cpu);
+      if (!runs && se.onRq[curr] !== 0) this.sleep(cpu);
       cfs.curr[cpu] = -1;
       this.at[curr] = At.NOWHERE;
       if (runs) this.insert(cpu, curr);
     }
-    if (next < 0 || this.prioOf[entityOf(next)]! < FIRST_PRIO_OF_FAIR) return;
-    this.erase(entityOf(next));
-    this.setCurr(cpu, entityOf(next));
-  }
-
-  /** A CPU looks for work: its current task has been taken off the queue, if it was of CFS. */
-  newidle(cpu: number): void {
-    const curr = cfs.curr[cpu]!;
-    if (curr >= 0 && se.onRq[curr] !== 0) this.#sleep(cpu);
+    this.runNext(cpu, next);
   }
 
   awake(task: number, q: number, isNew: boolean): void {
@@ -202,7 +194,7 @@ export class VruntimeReplay extends QueueReplay {
   // ---- runqueues
 
   /** The current entity is no longer queued, and the minimum no longer follows it. */
-  #sleep(q: number): void {
+  protected sleep(q: number): void {
     this.#setOnRq(cfs.curr[q]!, false);
     this.#followMin(q);
   }
